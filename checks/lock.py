@@ -1,0 +1,14 @@
+"""Prints every installed distribution as `name==version`, sorted, for requirements.lock."""
+
+from importlib.metadata import distributions
+
+OURS = {"palate", "palate-pocket", "pip"}
+
+pins = {
+    dist.metadata["Name"].lower().replace("_", "-"): dist.version.split("+")[0]
+    for dist in distributions()
+    if dist.metadata["Name"].lower().replace("_", "-") not in OURS
+}
+print("# Made by `make lock`. torch is the CPU build where pip finds one; for a GPU see docs/guide/gpu.md.")
+for name, version in sorted(pins.items()):
+    print(f"{name}=={version}")

@@ -1,0 +1,1 @@
+"""Palate recommends what generative image models should make for a person."""
