@@ -59,7 +59,8 @@ def target_rank(scores: ArrayLike, target: ArrayLike) -> Floats:
     """The rank of the right answer, ties counted against: the number of scores at least as high as its own."""
     values, index = _finite(scores), np.asarray(target)
     own = np.take_along_axis(values, index[..., None], axis=-1)
-    return (values >= own).sum(axis=-1).astype(np.float64)
+    rank: Floats = (values >= own).sum(axis=-1).astype(np.float64)
+    return rank
 
 
 def ndcg(scores: ArrayLike, gains: ArrayLike, k: int | None = None) -> Floats:
