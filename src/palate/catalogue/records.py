@@ -19,7 +19,7 @@ Matched = Literal["hash", "name", "given", "unknown"]
 
 
 def digest(*parts: str | bytes) -> str:
-    """A 128-bit identity of exact bytes, in hexadecimal; parts are framed so that ('ab','c') differs from ('a','bc')."""
+    """A 128-bit identity of exact bytes in hexadecimal; parts are framed: ('ab', 'c') is not ('a', 'bc')."""
     state = hashlib.blake2b(digest_size=16)
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part

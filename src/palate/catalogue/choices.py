@@ -1,0 +1,54 @@
+"""What people chose: an append-only record that every method learns from and none rewrites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, select
+
+from palate.catalogue import tables
+from palate.catalogue.database import now
+from palate.errors import PalateError
+
+ChoiceKind = Literal["select", "like", "dislike", "rate", "battle", "sort", "pick", "skip"]
+KINDS: tuple[str, ...] = ("select", "like", "dislike", "rate", "battle", "sort", "pick", "skip")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One event: who, what kind, and the things it was about."""
+
+    person: str
+    kind: ChoiceKind
+    payload: Mapping[str, Any]
+    sequence: int = 0
+    at: float = 0.0
+
+
+def append(connection: Connection, choice: Choice) -> None:
+    if choice.kind not in KINDS:
+        raise PalateError("unknown_choice", f"'{choice.kind}' is none of {', '.join(KINDS)}")
+    row = {"person": choice.person, "kind": choice.kind, "payload": dict(choice.payload)}
+    connection.execute(tables.choices.insert().values(at=now(connection), **row))
+
+
+def of_person(connection: Connection, person: str) -> list[Choice]:
+    """In the order of their sequence, never of a clock."""
+    columns = tables.choices.c
+    query = select(tables.choices).where(columns.person == person).order_by(columns.sequence)
+    return [Choice(row.person, row.kind, row.payload, row.sequence, row.at) for row in connection.execute(query)]
+
+
+def liked_pictures(connection: Connection, person: str) -> list[str]:
+    """Pictures this person selected or liked and did not dislike later, latest first."""
+    liked: dict[str, None] = {}
+    for choice in of_person(connection, person):
+        picture = choice.payload.get("picture")
+        if not isinstance(picture, str):
+            continue
+        liked.pop(picture, None)
+        if choice.kind in ("select", "like", "pick"):
+            liked[picture] = None
+    return list(reversed(liked))

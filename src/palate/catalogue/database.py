@@ -1,0 +1,120 @@
+"""One SQL database: how it is opened so that what it acknowledged is still there after a power cut."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Float, Table, create_engine, event, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.sql.elements import ColumnElement
+
+from palate.catalogue.migrations import migrate
+from palate.errors import PalateError
+
+WRITES = "palate_writes"
+ROWS_A_STATEMENT = 500
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """SQLite could corrupt a WAL database before 3.51.3; the fix was carried back to 3.50.7 and 3.44.6."""
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def _prepare(raw: Any, _record: Any) -> None:
+    raw.isolation_level = None
+    cursor = raw.cursor()
+    cursor.execute("PRAGMA busy_timeout = 30000")
+    mode = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
+    cursor.execute(f"PRAGMA journal_mode = {mode}")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA cache_size = -65536")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class Database:
+    """Reads may run side by side; writes are one at a time and each is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writing = threading.RLock()
+
+    @classmethod
+    def embedded(cls, path: Path) -> Database:
+        engine = create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
+        return cls(engine)
+
+    def migrate(self) -> None:
+        with self.write() as connection:
+            migrate(connection)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with _in_plain_words(), self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self._writing, _in_plain_words(), self.engine.connect() as plain:
+            connection = plain.execution_options(**{WRITES: True})
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        said = str(error.orig).lower()
+        if "full" in said:
+            raise PalateError("storage_full", "the disk is full; nothing of this step was stored") from error
+        if "locked" in said:
+            raise PalateError("library_in_use", "another program is writing to this home; try again") from error
+        if "readonly" in said or "unable to open" in said:
+            raise PalateError("storage_unwritable", "the home cannot be written", hint="check its rights") from error
+        raise PalateError("storage_failed", f"the database failed: {error.orig}", hint="run `palate check`") from error
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and "malformed" in str(error.orig):
+            raise PalateError(
+                "storage_corrupt", "the database is damaged", hint="run `palate check`; restore a backup if it says so"
+            ) from error
+        raise
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: bool = False) -> None:
+    """Insert rows by primary key; a row that is there is overwritten, or kept as it is where `keep`."""
+    if not rows:
+        return
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    if keep:
+        statement = statement.on_conflict_do_nothing(index_elements=keys)
+    else:
+        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    connection.execute(statement, [dict(row) for row in rows])
+
+
+def now(connection: Connection) -> ColumnElement[float]:
+    """Seconds by the database's own clock, so that two hosts with two clocks agree on a lease."""
+    if connection.dialect.name == "postgresql":
+        return literal_column("extract(epoch from clock_timestamp())", Float)
+    return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Float)

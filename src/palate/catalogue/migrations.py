@@ -1,0 +1,43 @@
+"""Numbered steps from an empty database to today's schema; a home of one version opens with the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, delete, inspect, select
+
+from palate.catalogue import tables
+from palate.errors import PalateError
+
+
+def create_everything(connection: Connection) -> None:
+    """1: the schema of 0.1."""
+    tables.metadata.create_all(connection)
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (create_everything,)
+
+
+def version_of(connection: Connection) -> int:
+    """0 for an empty database."""
+    if not inspect(connection).has_table("meta"):
+        return 0
+    value = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == "schema")).scalar()
+    return int(value) if value is not None else 0
+
+
+def migrate(connection: Connection, steps: tuple[Callable[[Connection], None], ...] = STEPS) -> int:
+    """Run what is missing, inside the caller's one transaction; refuse what a newer program wrote."""
+    found = version_of(connection)
+    if found > len(steps):
+        raise PalateError(
+            "newer_home",
+            f"this home has schema {found}, this program knows {len(steps)}",
+            hint="update palate, or open the home with the version that made it",
+        )
+    for step in steps[found:]:
+        step(connection)
+    if found < len(steps):
+        connection.execute(delete(tables.meta).where(tables.meta.c.name == "schema"))
+        connection.execute(tables.meta.insert().values(name="schema", value=str(len(steps))))
+    return len(steps)

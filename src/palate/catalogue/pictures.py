@@ -1,0 +1,224 @@
+"""Pictures, where they lie, how they came to be, and whom they credit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, select, update
+
+from palate.catalogue import tables
+from palate.catalogue.database import upsert
+from palate.catalogue.records import Credit, Drawing, FileSeen, Picture, PictureState, Prompt
+from palate.errors import PalateError
+
+SHORTEST_PREFIX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One picture as evidence about one model, and the words it was drawn from where they are known."""
+
+    picture_id: str
+    model_id: str
+    weight: float
+    prompt_id: str | None
+    drawing_id: str
+
+
+def put(connection: Connection, pictures: Iterable[Picture]) -> None:
+    """A picture of the same content is the same row; one that turns up again is no longer missing."""
+    rows = [{**asdict(picture), "owned": int(picture.owned)} for picture in pictures]
+    upsert(connection, tables.pictures, rows)
+
+
+def put_files(connection: Connection, files: Iterable[FileSeen]) -> None:
+    upsert(connection, tables.files, [asdict(file) for file in files])
+
+
+def forget_files(connection: Connection, paths: Sequence[str]) -> None:
+    for path in paths:
+        connection.execute(delete(tables.files).where(tables.files.c.path == path))
+
+
+def put_prompts(connection: Connection, prompts: Iterable[Prompt]) -> None:
+    """By exact text; what a known prompt lacks (a tag, a name) is not erased by a sighting without it."""
+    named: list[dict[str, Any]] = []
+    plain: list[dict[str, Any]] = []
+    for prompt in prompts:
+        row = {
+            "id": prompt.id,
+            "text": prompt.text,
+            "negative": prompt.negative,
+            "tag": prompt.tag,
+            "settings": dict(prompt.settings),
+            "name": prompt.name,
+        }
+        (named if prompt.tag or prompt.name else plain).append(row)
+    upsert(connection, tables.prompts, named)
+    upsert(connection, tables.prompts, plain, keep=True)
+
+
+def put_drawings(connection: Connection, drawings: Sequence[Drawing]) -> None:
+    """Provenance with its credits; the same drawing put twice is one."""
+    put_prompts(connection, [drawing.prompt for drawing in drawings if drawing.prompt is not None])
+    upsert(connection, tables.drawings, [_drawing_row(drawing) for drawing in drawings])
+    rows = [
+        {"drawing_id": drawing.id, "position": position, **asdict(credit)}
+        for drawing in drawings
+        for position, credit in enumerate(drawing.credits)
+    ]
+    upsert(connection, tables.credits, rows)
+
+
+def _drawing_row(drawing: Drawing) -> dict[str, Any]:
+    return {
+        "id": drawing.id,
+        "picture_id": drawing.picture_id,
+        "source": drawing.source,
+        "prompt_id": None if drawing.prompt is None else drawing.prompt.id,
+        "seed": None if drawing.seed is None else str(drawing.seed),
+        "settings": dict(drawing.settings),
+        "tool": drawing.tool,
+    }
+
+
+def file_stamps(connection: Connection, under: Path | None = None) -> dict[str, tuple[int, int]]:
+    """Path to (size, mtime_ns) of every original seen, for an incremental rescan."""
+    columns = tables.files.c
+    query = select(columns.path, columns.size, columns.mtime_ns)
+    if under is not None:
+        query = query.where(columns.path.startswith(str(under), autoescape=True))
+    return {path: (size, mtime) for path, size, mtime in connection.execute(query)}
+
+
+def _picture(row: Row[Any]) -> Picture:
+    values = {name: value for name, value in row._mapping.items() if name in tables.pictures.c}
+    return Picture(**{**values, "owned": bool(values["owned"])})
+
+
+def get(connection: Connection, id: str) -> Picture:
+    """By id, or the beginning of one."""
+    columns = tables.pictures.c
+    query = select(tables.pictures).where(columns.id == id)
+    if SHORTEST_PREFIX <= len(id) < 32:
+        query = select(tables.pictures).where(columns.id.startswith(id, autoescape=True)).limit(2)
+    rows = connection.execute(query).all()
+    if len(rows) != 1:
+        raise PalateError("unknown_picture", f"{'several pictures begin' if rows else 'no picture is called'} '{id}'")
+    return _picture(rows[0])
+
+
+def set_state(connection: Connection, id: str, state: PictureState) -> None:
+    connection.execute(update(tables.pictures).where(tables.pictures.c.id == id).values(state=state))
+
+
+def originals(connection: Connection, id: str) -> list[str]:
+    columns = tables.files.c
+    return list(
+        connection.execute(select(columns.path).where(columns.picture_id == id).order_by(columns.path)).scalars()
+    )
+
+
+def drawings_of(connection: Connection, id: str) -> list[Drawing]:
+    """How this picture came to be, each way with its credits."""
+    query = (
+        select(tables.drawings, tables.prompts.c.text, tables.prompts.c.negative, tables.prompts.c.tag)
+        .outerjoin(tables.prompts, tables.prompts.c.id == tables.drawings.c.prompt_id)
+        .where(tables.drawings.c.picture_id == id)
+        .order_by(tables.drawings.c.id)
+    )
+    return [_drawing(row, credits_of(connection, row.id)) for row in connection.execute(query).all()]
+
+
+def _drawing(row: Row[Any], credits: tuple[Credit, ...]) -> Drawing:
+    prompt = None if row.prompt_id is None else Prompt(text=row.text, negative=row.negative, tag=row.tag)
+    return Drawing(
+        id=row.id,
+        picture_id=row.picture_id,
+        source=row.source,
+        credits=credits,
+        prompt=prompt,
+        seed=None if row.seed is None else int(row.seed),
+        settings=row.settings,
+        tool=row.tool,
+    )
+
+
+def credits_of(connection: Connection, drawing_id: str) -> tuple[Credit, ...]:
+    columns = tables.credits.c
+    query = select(tables.credits).where(columns.drawing_id == drawing_id).order_by(columns.position)
+    return tuple(_credit(row) for row in connection.execute(query))
+
+
+def _credit(row: Row[Any]) -> Credit:
+    return Credit(row.name, row.role, row.weight, row.hash, row.model_id, row.matched)
+
+
+def unmatched(connection: Connection) -> Iterator[tuple[str, int, Credit]]:
+    """Credits that name a model we did not know: drawing id, position, credit."""
+    columns = tables.credits.c
+    query = select(tables.credits).where(columns.matched == "unknown").order_by(columns.drawing_id, columns.position)
+    for row in connection.execute(query).all():
+        yield row.drawing_id, row.position, _credit(row)
+
+
+def put_matches(connection: Connection, matches: Iterable[tuple[str, int, Credit]]) -> int:
+    rows = [{"drawing_id": drawing, "position": position, **asdict(credit)} for drawing, position, credit in matches]
+    upsert(connection, tables.credits, rows)
+    return len(rows)
+
+
+def evidence(connection: Connection) -> list[Evidence]:
+    """Every picture that may speak for a model: not degenerate, not missing, credited to a model we know."""
+    pictures, drawings, credits = tables.pictures.c, tables.drawings.c, tables.credits.c
+    query = (
+        select(pictures.id, credits.model_id, credits.weight, drawings.prompt_id, drawings.id.label("drawing_id"))
+        .join(tables.drawings, drawings.picture_id == pictures.id)
+        .join(tables.credits, credits.drawing_id == drawings.id)
+        .where(pictures.state.in_(("ok", "vector only")), credits.model_id.is_not(None), credits.weight > 0)
+        .order_by(credits.model_id, pictures.id, drawings.id)
+    )
+    return [
+        Evidence(row.id, row.model_id, row.weight, row.prompt_id, row.drawing_id) for row in connection.execute(query)
+    ]
+
+
+def without_vector(connection: Connection, space_ids: Sequence[str]) -> list[str]:
+    """Pictures with pixels that this space has no vector of: what an interrupted encoding goes on with."""
+    vectors = tables.vectors.c
+    have = select(vectors.thing_id).where(vectors.encoder_id.in_(space_ids), vectors.kind == "picture")
+    columns = tables.pictures.c
+    query = select(columns.id).where(columns.state == "ok", columns.id.not_in(have)).order_by(columns.id)
+    return list(connection.execute(query).scalars())
+
+
+def prompts_without_vector(connection: Connection, space_ids: Sequence[str]) -> list[Prompt]:
+    vectors = tables.vectors.c
+    have = select(vectors.thing_id).where(vectors.encoder_id.in_(space_ids), vectors.kind == "prompt")
+    columns = tables.prompts.c
+    query = select(tables.prompts).where(columns.id.not_in(have)).order_by(columns.id)
+    return [_prompt(row) for row in connection.execute(query)]
+
+
+def _prompt(row: Row[Any]) -> Prompt:
+    return Prompt(row.text, row.negative, row.tag, row.settings, row.name)
+
+
+def prompts(connection: Connection, ids: Sequence[str] | None = None) -> dict[str, Prompt]:
+    query = select(tables.prompts).order_by(tables.prompts.c.id)
+    if ids is not None:
+        query = query.where(tables.prompts.c.id.in_(ids))
+    return {row.id: _prompt(row) for row in connection.execute(query)}
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How much of everything is here."""
+    names = ("models", "pictures", "files", "prompts", "drawings", "vectors", "choices")
+    answer = {}
+    for name in names:
+        table = tables.metadata.tables[name]
+        answer[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    return answer

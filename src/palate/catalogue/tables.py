@@ -1,0 +1,164 @@
+"""The one schema, for SQLite and Postgres alike. A change here is a new step in `migrations.py`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("base", String),
+    Column("base_location", Text),
+    Column("tags", JSON, nullable=False),
+    Column("trigger_words", JSON, nullable=False),
+    Column("downloads", BigInteger),
+    Column("maker", Text),
+    Column("licence", Text),
+    Column("state", String, nullable=False),
+    Column("state_reason", Text),
+    Column("size", BigInteger),
+    Column("mtime_ns", BigInteger),
+    Column("header_hash", String),
+    Column("full_hash", String),
+    Column("known_hashes", JSON, nullable=False),
+    Column("card", JSON, nullable=False),
+)
+Index("models_by_name", models.c.name)
+Index("models_by_location", models.c.location)
+
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("negative", Text, nullable=False),
+    Column("tag", String),
+    Column("settings", JSON, nullable=False),
+    Column("name", String),
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("owned", Integer, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("picture_id", ForeignKey("pictures.id"), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+)
+Index("files_by_picture", files.c.picture_id)
+
+drawings = Table(
+    "drawings",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("picture_id", ForeignKey("pictures.id"), nullable=False),
+    Column("source", String, nullable=False),
+    Column("prompt_id", ForeignKey("prompts.id")),
+    Column("seed", String),  # text: tools write seeds beyond 64 bits
+    Column("settings", JSON, nullable=False),
+    Column("tool", String),
+)
+Index("drawings_by_picture", drawings.c.picture_id)
+
+credits = Table(
+    "credits",
+    metadata,
+    Column("drawing_id", ForeignKey("drawings.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", String, nullable=False),
+    Column("weight", Float, nullable=False),
+    Column("hash", String),
+    Column("model_id", ForeignKey("models.id")),
+    Column("matched", String, nullable=False),
+)
+Index("credits_by_model", credits.c.model_id)
+
+encoders = Table(
+    "encoders",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("dim", Integer, nullable=False),
+    Column("reads_words", Integer, nullable=False),
+    Column("same_as", String),  # a space proven equal by comparing vectors of the same texts
+)
+
+vectors = Table(
+    "vectors",
+    metadata,
+    Column("encoder_id", ForeignKey("encoders.id"), primary_key=True),
+    Column("kind", String, primary_key=True),  # picture | prompt
+    Column("thing_id", String, primary_key=True),
+    Column("data", LargeBinary, nullable=False),  # float32, little-endian, unit length
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("state", String, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("job_id", ForeignKey("jobs.id"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("group", String, nullable=False),  # tasks of one group share what is loaded: a model
+    Column("payload", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("owner", String),
+    Column("epoch", Integer, nullable=False),
+    Column("lease_until", Float),
+    Column("error", Text),
+)
+Index("tasks_to_claim", tasks.c.job_id, tasks.c.state, tasks.c.position)
+
+choices = Table(
+    "choices",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("person", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+)
+Index("choices_by_person", choices.c.person, choices.c.sequence)

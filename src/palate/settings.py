@@ -1,0 +1,106 @@
+"""The one settings file, `palate.toml` in the home; each name in it is a hub id, a folder, an address or `pocket`."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from palate.errors import PalateError
+
+FILE = "palate.toml"
+
+
+def _setting(default: Any, help: str) -> Any:  # noqa: A002 - what typer calls it too
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting of a home, with what it does."""
+
+    encoder: str = _setting("pocket", "what turns pictures and words into vectors: a hub id, a folder, or pocket")
+    fit: str = _setting("squash", "how a picture is brought to the encoder's size: squash (as GEMRec does) or crop")
+    captioner: str = _setting(
+        "none", "what describes example pictures: a hub id, a folder, an address, pocket, or none"
+    )
+    device: str = _setting("auto", "where to draw and encode: auto, cpu, cuda, mps")
+    steps: int = _setting(0, "drawing steps; 0 leaves it to the model")
+    size: int = _setting(0, "width and height of a drawn picture; 0 leaves it to the model")
+    safe: str = _setting("moderate", "which models are shown: any, moderate, strict")
+    weight_clip: float = _setting(1.0, "GRE-Score: how much the match of picture and words counts")
+    weight_mcos: float = _setting(0.8, "GRE-Score: how much being unlike the other models counts")
+    weight_popularity: float = _setting(0.2, "GRE-Score: how much downloads count")
+
+    @property
+    def weights(self) -> tuple[float, float, float]:
+        return self.weight_clip, self.weight_mcos, self.weight_popularity
+
+
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "fit": ("squash", "crop"),
+    "device": ("auto", "cpu", "cuda", "mps"),
+    "safe": ("any", "moderate", "strict"),
+}
+
+
+def described() -> dict[str, str]:
+    """Each setting's name and what it does."""
+    return {setting.name: str(setting.metadata["help"]) for setting in fields(Settings)}
+
+
+def read(home: Path) -> Settings:
+    """The home's settings over the defaults; a file somebody broke by hand is named with the line."""
+    path = home / FILE
+    if not path.exists():
+        return Settings()
+    import tomllib
+
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PalateError(
+            "settings_broken", f"cannot be read: {error}", about=str(path), hint="mend the line"
+        ) from error
+    settings = Settings()
+    for name, value in given.items():
+        settings = replace(settings, **{name: _fitted(name, value)})
+    return settings
+
+
+def set_one(home: Path, name: str, text: str) -> Settings:
+    """Change one setting and keep the rest of the file, comments included."""
+    import tomlkit
+
+    value = _fitted(name, text)
+    path = home / FILE
+    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    document[name] = value
+    scratch = path.with_suffix(".new")
+    scratch.write_text(tomlkit.dumps(document), "utf-8")
+    os.replace(scratch, path)  # noqa: PTH105 - atomic on every system
+    return read(home)
+
+
+def _fitted(name: str, value: object) -> Any:
+    defaults: dict[str, Any] = {setting.name: setting.default for setting in fields(Settings)}
+    if name not in defaults:
+        raise PalateError("unknown_setting", f"there is no setting '{name}'", hint=f"known: {', '.join(defaults)}")
+    kind: type[Any] = type(defaults[name])
+    try:
+        fitted = value if isinstance(value, kind) else kind(value)
+    except (TypeError, ValueError) as error:
+        raise PalateError("wrong_setting", f"'{value}' is not {kind.__name__}", about=name) from error
+    if isinstance(fitted, float) and not math.isfinite(fitted):
+        raise PalateError("wrong_setting", f"'{value}' is not a finite number", about=name)
+    if name in ALLOWED and fitted not in ALLOWED[name]:
+        raise PalateError("wrong_setting", f"'{value}' is none of {', '.join(ALLOWED[name])}", about=name)
+    return fitted
+
+
+def home_folder(named: str | None = None) -> Path:
+    """Where the home is: `--hub`, else $PALATE_HOME, else ~/.palate."""
+    chosen = named or os.environ.get("PALATE_HOME")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".palate"

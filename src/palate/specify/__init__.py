@@ -1,0 +1,1 @@
+"""Specify models: draw what is missing, encode what was drawn."""
