@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,18 @@ def _in_plain_words() -> Iterator[None]:
         raise
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: bool = False) -> None:
-    """Insert rows by primary key; a row that is there is overwritten, or kept as it is where `keep`."""
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    keep: bool = False,
+    changes: Callable[[Any], dict[str, Any]] | None = None,
+) -> None:
+    """Insert rows by primary key; a row that is there is overwritten, kept (`keep`), or gets only some `changes`.
+
+    `changes` is given the row that was to be inserted, and answers column to new value.
+    """
     if not rows:
         return
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -108,7 +118,11 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     if keep:
         statement = statement.on_conflict_do_nothing(index_elements=keys)
     else:
-        changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        changed = (
+            changes(statement.excluded)
+            if changes
+            else {name: statement.excluded[name] for name in rows[0] if name not in keys}
+        )
         statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
     connection.execute(statement, [dict(row) for row in rows])
 

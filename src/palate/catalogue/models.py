@@ -60,7 +60,9 @@ def named(connection: Connection, name: str) -> Model:
     rows = connection.execute(query).all()
     if not rows and len(name) >= SHORTEST_PREFIX:
         prefix = columns.id.startswith(name, autoescape=True)
-        rows = connection.execute(select(tables.models).where(prefix | (func.lower(columns.name) == name.lower()))).all()
+        rows = connection.execute(
+            select(tables.models).where(prefix | (func.lower(columns.name) == name.lower()))
+        ).all()
     found = [_from_row(row) for row in rows]
     if not found:
         raise PalateError("unknown_model", f"no model is called '{name}'", hint="`palate models` lists them")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, case, delete, func, select, update
 
 from palate.catalogue import tables
 from palate.catalogue.database import upsert
@@ -29,13 +29,29 @@ class Evidence:
 
 
 def put(connection: Connection, pictures: Iterable[Picture]) -> None:
-    """A picture of the same content is the same row; one that turns up again is no longer missing."""
+    """A picture of the same content is the same row: once ours it stays ours; turned up again it is not missing."""
     rows = [{**asdict(picture), "owned": int(picture.owned)} for picture in pictures]
-    upsert(connection, tables.pictures, rows)
+    columns = tables.pictures.c
+
+    def changes(new: Any) -> dict[str, Any]:
+        gone = (columns.state == "missing") | (columns.state == "vector only")
+        return {
+            "owned": case((columns.owned == 1, 1), else_=new.owned),
+            "state": case((gone, new.state), else_=columns.state),
+        }
+
+    upsert(connection, tables.pictures, rows, changes=changes)
 
 
 def put_files(connection: Connection, files: Iterable[FileSeen]) -> None:
     upsert(connection, tables.files, [asdict(file) for file in files])
+
+
+def other_places(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Every place these pictures were seen at: path and picture id."""
+    columns = tables.files.c
+    rows = connection.execute(select(columns.path, columns.picture_id).where(columns.picture_id.in_(ids)))
+    return [(row[0], row[1]) for row in rows]
 
 
 def forget_files(connection: Connection, paths: Sequence[str]) -> None:
@@ -222,3 +238,38 @@ def counts(connection: Connection) -> dict[str, int]:
         table = tables.metadata.tables[name]
         answer[name] = connection.execute(select(func.count()).select_from(table)).scalar_one()
     return answer
+
+
+def of_drawing(connection: Connection, drawing_id: str) -> str:
+    """The picture that a drawing made."""
+    columns = tables.drawings.c
+    id = connection.execute(select(columns.picture_id).where(columns.id == drawing_id)).scalar()
+    if id is None:
+        raise PalateError("unknown_picture", "it has not been drawn")
+    return str(id)
+
+
+def counts_by_model(connection: Connection) -> dict[str, int]:
+    """How many pictures speak for each model."""
+    credits, drawings = tables.credits.c, tables.drawings.c
+    query = (
+        select(credits.model_id, func.count(drawings.picture_id.distinct()))
+        .join(tables.drawings, drawings.id == credits.drawing_id)
+        .where(credits.model_id.is_not(None))
+        .group_by(credits.model_id)
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def of_model(connection: Connection, model_id: str, *, limit: int) -> list[str]:
+    """Some pictures that credit a model."""
+    credits, drawings = tables.credits.c, tables.drawings.c
+    query = (
+        select(drawings.picture_id)
+        .join(tables.credits, drawings.id == credits.drawing_id)
+        .where(credits.model_id == model_id)
+        .distinct()
+        .order_by(drawings.picture_id)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())

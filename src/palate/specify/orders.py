@@ -32,7 +32,16 @@ class Plan:
 
 def default_prompts() -> tuple[Prompt, ...]:
     """The 61 prompts that ship, for models whose makers gave none."""
-    text = files("palate.specify").joinpath("prompts.jsonl").read_text("utf-8")
+    return _shipped("prompts.jsonl")
+
+
+def task_prompts() -> tuple[Prompt, ...]:
+    """The 14 prompts that identification is measured on; none of them is a specification prompt."""
+    return _shipped("tasks.jsonl")
+
+
+def _shipped(name: str) -> tuple[Prompt, ...]:
+    text = files("palate.specify").joinpath(name).read_text("utf-8")
     return tuple(Prompt(text=row["prompt"], tag=row["tag"]) for row in map(json.loads, text.splitlines()))
 
 

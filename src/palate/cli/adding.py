@@ -1,0 +1,53 @@
+"""`palate add ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from palate.cli.options import AsJson, Hub, studio
+
+
+def models(
+    source: Annotated[str, typer.Argument(help="A folder, a hub id, or the address of a server that draws.")],
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Bring in models: checkpoints and LoRAs (.safetensors), diffusers folders, hub ids, servers that draw."""
+    from palate.cli import printing
+
+    with studio(hub) as opened, printing.progress(quiet=json) as progress:
+        added = opened.add_models(source, progress=progress)
+    printing.added(added, json=json)
+
+
+def pictures(
+    folder: Annotated[Path, typer.Argument(help="A folder of pictures that models drew.")],
+    prompts: Annotated[
+        Path | None, typer.Option("--prompts", help="A CSV or JSON Lines file of file, model, prompt, seed.")
+    ] = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Bring in pictures that exist already, with their metadata; they stay where they lie and are never changed."""
+    from palate.cli import printing
+
+    with studio(hub) as opened, printing.progress(quiet=json) as progress:
+        added = opened.add_pictures(folder, listing=prompts, progress=progress)
+    printing.added(added, json=json)
+
+
+def dataset(
+    kind: Annotated[str, typer.Argument(help="Which data set: gemrec.")],
+    folder: Annotated[Path, typer.Argument(help="Its folder.")],
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Bring in a data set: its roster, prompts, and pictures or ready features."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        added = opened.add_dataset(kind, folder)
+    printing.added(added, json=json)

@@ -1,0 +1,140 @@
+"""The commands that ask: `models`, `show`, `find`, `identify`, `similar`, `choose`, `weights learn`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from palate.cli.options import AsJson, Base, Hub, Safe, Tag, Top, studio
+
+
+def models(base: Base = None, tag: Tag = None, hub: Hub = None, json: AsJson = False) -> None:
+    """What can draw here."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        found = opened.models(base=base, tags=tag or [])
+    if json:
+        printing.as_json({"models": found})
+        return
+    columns = ("name", "kind", "base", "pictures", "downloads", "state", "id")
+    printing.table(
+        columns,
+        [[row[name] if row[name] is not None else "" for name in columns[:-1]] + [row["id"][:12]] for row in found],
+    )
+
+
+def show(
+    thing: Annotated[str, typer.Argument(help="A model's name or id, a picture's id, or a picture file.")],
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Everything known of one thing, provenance included."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        known = opened.show(thing)
+    if json:
+        printing.as_json(known)
+    else:
+        printing.facts(known)
+
+
+def find(
+    prompt: Annotated[str | None, typer.Argument(help="What you want drawn, in words.")] = None,
+    picture: Annotated[
+        list[Path] | None, typer.Option("--picture", help="An example picture; may be repeated.")
+    ] = None,
+    person: Annotated[str | None, typer.Option("--person", help="Whose likings count as well.")] = None,
+    by: Annotated[str, typer.Option("--by", help="gre, clip, mcos, popularity, style.")] = "gre",
+    weights: Annotated[str | None, typer.Option("--weights", help="GRE weights: clip,mcos,popularity.")] = None,
+    base: Base = None,
+    tag: Tag = None,
+    safe: Safe = None,
+    top: Top = 10,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Which models draw this? From words, example pictures, and what a person liked, in one ranking with reasons."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.find(
+            prompt,
+            pictures=picture or [],
+            person=person,
+            by=by,
+            weights=weights,
+            base=base,
+            tags=tag or [],
+            safe=safe,
+            top=top,
+        )
+    printing.as_json(answer.as_json()) if json else printing.ranking(answer)
+
+
+def identify(
+    picture: Annotated[list[Path], typer.Argument(help="Example pictures.")],
+    by: Annotated[str, typer.Option("--by", help="style, pmi, mms, rkme, popularity.")] = "style",
+    caption: Annotated[
+        list[str] | None, typer.Option("--caption", help="What a picture shows, one a picture, in their order.")
+    ] = None,
+    base: Base = None,
+    tag: Tag = None,
+    safe: Safe = None,
+    top: Top = 10,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Which model draws like these pictures?"""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.identify(picture, by=by, captions=caption or [], base=base, tags=tag or [], safe=safe, top=top)
+    printing.as_json(answer.as_json()) if json else printing.ranking(answer)
+
+
+def similar(
+    picture: Annotated[str, typer.Argument(help="A picture file, or the id of a picture that is here.")],
+    top: Top = 10,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """More like this, across models."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.similar(picture, top=top)
+    printing.as_json(answer.as_json()) if json else printing.ranking(answer)
+
+
+def choose(
+    picture: Annotated[str, typer.Argument(help="A picture's id.")],
+    kind: Annotated[str, typer.Option("--as", help="select, like, dislike, skip.")] = "like",
+    person: Annotated[str, typer.Option("--person", help="Who chose.")] = "me",
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Record what a person thought of a picture; it counts in `find --person`."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        choice = opened.choose(picture, kind=kind, person=person)
+    printing.as_json(choice) if json else printing.line(f"{choice['person']}: {choice['kind']} {choice['picture']}")
+
+
+def learn(
+    selected: Annotated[Path, typer.Option("--selected", help="A file of picture ids a person selected, one a line.")],
+    by: Annotated[str, typer.Option("--by", help="grid, svm, greedy.")] = "grid",
+    keep: Annotated[bool, typer.Option("--keep", help="Use the weights from now on.")] = False,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Learn the GRE weights from pictures that somebody selected."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.learn_weights(selected, by=by, keep=keep)
+    printing.as_json(answer) if json else printing.facts(answer)

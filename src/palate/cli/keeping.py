@@ -1,0 +1,119 @@
+"""The commands that keep a home: `init`, `config`, `check`, `export`, `evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from palate.cli.options import AsJson, Hub, studio
+
+
+def init(hub: Hub = None, json: AsJson = False) -> None:
+    """Make a home, or bring an older one up to date."""
+    from palate.cli import printing
+    from palate.studio import Studio
+
+    made = Studio.create(hub)
+    folder = str(made.home.folder)
+    made.close()
+    if json:
+        printing.as_json({"home": folder})
+    else:
+        printing.line(f"home: {folder}")
+        printing.note("next: `palate add models DIR` and `palate add pictures DIR`")
+
+
+def config_get(
+    name: Annotated[str | None, typer.Argument(help="A setting; all of them where none is named.")] = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """What a setting is."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.config_get(name)
+    if json:
+        printing.as_json({row["name"]: row["value"] for row in answer})
+    else:
+        printing.table(("name", "value", "what it does"), [list(row.values()) for row in answer])
+
+
+def config_set(
+    name: Annotated[str, typer.Argument(help="A setting.")],
+    value: Annotated[str, typer.Argument(help="Its new value.")],
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Change a setting."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.config_set(name, value)
+    printing.as_json(answer) if json else printing.facts(answer)
+
+
+def check(hub: Hub = None, json: AsJson = False) -> None:
+    """Open every blob, vector and row; say what is wrong and how to mend it."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        faults = opened.check()
+    wrong = [fault for fault in faults if fault.severity == "wrong"]
+    if json:
+        printing.as_json({"clean": not wrong, "faults": [fault.as_json() for fault in faults]})
+    else:
+        rows = [(fault.severity, fault.about, fault.what, fault.mend) for fault in faults]
+        if rows:
+            printing.table(("", "about", "what is wrong", "how to mend it"), rows)
+        printing.line("clean" if not wrong else f"{len(wrong)} things are wrong")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def export_dataset(
+    kind: Annotated[str, typer.Argument(help="In which form: gemrec.")],
+    folder: Annotated[Path, typer.Argument(help="Where to write it.")],
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Write roster, prompts and PromptBook in the published schema, of any hub."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.export(kind, folder)
+    printing.as_json(answer) if json else printing.facts(answer)
+
+
+def evaluate_gemrec(
+    data: Annotated[Path, typer.Option("--data", help="A folder with GEMRec's features, roster and prompts.")],
+    seed: Annotated[int, typer.Option("--seed", help="Which random splits.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Identify and find on GEMRec's real features: every method, with 95 % intervals."""
+    from palate.cli import printing
+    from palate.evaluate.gemrec import evaluate_gemrec as measure
+
+    answer = measure(data, seed=seed, out=out)
+    printing.as_json(answer.as_json()) if json else printing.report(answer)
+
+
+def evaluate_identification(
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="Task pictures a task prompt.")] = 10,
+    prompts: Annotated[Path | None, typer.Option("--prompts", help="Your own specification prompts.")] = None,
+    tasks: Annotated[Path | None, typer.Option("--tasks", help="Your own task prompts.")] = None,
+    executor: Annotated[str, typer.Option("--executor", help="Where to draw: serial, or pool.")] = "serial",
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """The CGI benchmark on the hub in the home: draws what is missing, prints the paper's tables."""
+    from palate.cli import printing
+
+    with studio(hub) as opened, printing.progress(quiet=json) as progress:
+        answer = opened.evaluate_identification(
+            seeds=seeds, prompts=prompts, tasks=tasks, executor=executor, progress=progress
+        )
+    printing.as_json(answer.as_json()) if json else printing.report(answer)

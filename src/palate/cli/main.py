@@ -1,0 +1,67 @@
+"""The command line: each command is a verb of the studio, and nothing more."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from palate.cli import adding, asking, drawing, keeping
+
+app = typer.Typer(
+    name="palate",
+    help="Recommends what generative image models should make for a person: which model, which prompt, which picture.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+add = typer.Typer(help="Bring in models, pictures that exist already, and data sets.", no_args_is_help=True)
+weights = typer.Typer(help="What counts how much in the GRE-Score.", no_args_is_help=True)
+evaluate = typer.Typer(help="Measure the methods, with intervals.", no_args_is_help=True)
+export = typer.Typer(help="Write a hub in a published form.", no_args_is_help=True)
+config = typer.Typer(help="Read and change the settings.", no_args_is_help=True)
+
+app.command()(keeping.init)
+app.add_typer(add, name="add")
+add.command("models")(adding.models)
+add.command("pictures")(adding.pictures)
+add.command("dataset")(adding.dataset)
+app.command("models")(asking.models)
+app.command()(asking.show)
+app.command()(drawing.draw)
+app.command()(drawing.specify)
+app.command()(asking.find)
+app.command()(asking.identify)
+app.command()(asking.similar)
+app.command()(asking.choose)
+app.add_typer(weights, name="weights")
+weights.command("learn")(asking.learn)
+app.add_typer(evaluate, name="evaluate")
+evaluate.command("gemrec")(keeping.evaluate_gemrec)
+evaluate.command("identification")(keeping.evaluate_identification)
+app.add_typer(export, name="export")
+export.command("dataset")(keeping.export_dataset)
+app.add_typer(config, name="config")
+config.command("get")(keeping.config_get)
+config.command("set")(keeping.config_set)
+app.command()(keeping.check)
+
+
+def run() -> None:
+    """What the `palate` command runs: every error is one line on standard error, and an exit code."""
+    from palate.cli.printing import report_error
+    from palate.errors import PalateError
+
+    try:
+        app(standalone_mode=True)
+    except PalateError as error:
+        report_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201 - the door speaks
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

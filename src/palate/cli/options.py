@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from palate.studio import Studio
+
+Hub = Annotated[
+    str | None, typer.Option("--hub", help="The home: a folder, or `pocket`. Default: $PALATE_HOME, else ~/.palate.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON.")]
+Top = Annotated[int, typer.Option("--top", min=1, max=10_000, help="How many rows to answer.")]
+Base = Annotated[str | None, typer.Option("--base", help="Only models for this base, such as SD15 or SDXL.")]
+Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only models with this tag; may be repeated.")]
+Safe = Annotated[str | None, typer.Option("--safe", help="Which models to show: any, moderate, strict.")]
+Folder = Annotated[Path, typer.Argument(help="A folder.")]
+
+
+@contextmanager
+def studio(hub: str | None) -> Iterator[Studio]:
+    from palate.studio import Studio
+
+    opened = Studio.open(hub)
+    try:
+        yield opened
+    finally:
+        opened.close()

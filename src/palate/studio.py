@@ -1,0 +1,243 @@
+"""The verbs. A studio holds a home and its settings; each method does one thing and says where it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from palate import settings as settings_file
+from palate.catalogue import models as model_rows
+from palate.catalogue.home import Home
+from palate.errors import PalateError
+from palate.ranking import Ranking
+from palate.settings import Settings
+from palate.specify.drawing import Progress, nothing
+
+if TYPE_CHECKING:
+    from palate.check import Fault
+    from palate.encoders.protocol import Encoder
+    from palate.evaluate.report import Report
+    from palate.importers.adding import Added
+
+
+class Studio:
+    """What a person, a program or a researcher does with one home."""
+
+    def __init__(self, home: Home, settings: Settings) -> None:
+        self.home = home
+        self.settings = settings
+        self._encoder: Encoder | None = None
+
+    @classmethod
+    def create(cls, hub: str | None = None) -> Studio:
+        folder = settings_file.home_folder(hub)
+        return cls(Home.create(folder), settings_file.read(folder))
+
+    @classmethod
+    def open(cls, hub: str | None = None) -> Studio:
+        folder = settings_file.home_folder(hub)
+        return cls(Home.open(folder), settings_file.read(folder))
+
+    def close(self) -> None:
+        self.home.close()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The home's encoder, opened when it is first needed."""
+        if self._encoder is None:
+            from palate.encoders.opening import open_encoder
+
+            device = None if self.settings.device == "auto" else self.settings.device
+            self._encoder = open_encoder(self.settings.encoder, device=device, fit=self.settings.fit)
+        return self._encoder
+
+    # -- bringing in --------------------------------------------------------------------------------------------
+
+    def add_models(self, source: str | Path, *, progress: Progress = nothing) -> Added:
+        from palate.importers import adding
+
+        return adding.add_models(self.home, str(source), progress=progress)
+
+    def add_pictures(self, folder: str | Path, *, listing: Path | None = None, progress: Progress = nothing) -> Added:
+        from palate.importers import adding
+
+        return adding.add_pictures(self.home, Path(folder), listing=listing, progress=progress)
+
+    def add_dataset(self, kind: str, folder: str | Path) -> Added:
+        from palate.importers import adding
+
+        return adding.add_dataset(self.home, kind, Path(folder))
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def models(self, *, base: str | None = None, tags: Sequence[str] = ()) -> list[dict[str, Any]]:
+        from palate.find.showing import models_shown
+
+        return models_shown(self.home, base=base, tags=tags)
+
+    def show(self, thing: str | Path) -> dict[str, Any]:
+        from palate.find.showing import thing_shown
+
+        return thing_shown(self.home, str(thing))
+
+    def check(self) -> list[Fault]:
+        from palate.check import check
+
+        return check(self.home)
+
+    # -- drawing ------------------------------------------------------------------------------------------------
+
+    def draw(
+        self,
+        model: str,
+        prompt: str,
+        *,
+        seed: int = 1,
+        count: int = 1,
+        negative: str = "",
+        out: Path | None = None,
+        progress: Progress = nothing,
+    ) -> list[dict[str, Any]]:
+        from palate.specify.ordering import draw
+
+        return draw(
+            self.home,
+            self.settings,
+            model,
+            prompt,
+            seeds=range(seed, seed + count),
+            negative=negative,
+            out=out,
+            progress=progress,
+        )
+
+    def specify(
+        self,
+        *,
+        models: Sequence[str] | None = None,
+        prompts: Path | None = None,
+        count: int = 1,
+        executor: str = "serial",
+        workers: int | None = None,
+        progress: Progress = nothing,
+    ) -> dict[str, Any]:
+        from palate.specify.ordering import specify
+
+        return specify(
+            self.home,
+            self.settings,
+            lambda: self.encoder,
+            models=models,
+            prompts=prompts,
+            count=count,
+            executor=executor,
+            workers=workers,
+            progress=progress,
+        )
+
+    # -- asking -------------------------------------------------------------------------------------------------
+
+    def find(
+        self,
+        prompt: str | None = None,
+        *,
+        pictures: Sequence[str | Path] = (),
+        person: str | None = None,
+        by: str = "gre",
+        weights: str | Sequence[float] | None = None,
+        base: str | None = None,
+        tags: Sequence[str] = (),
+        safe: str | None = None,
+        top: int = 10,
+    ) -> Ranking:
+        from palate.find.asking import Asked, find
+        from palate.find.filters import Filters
+
+        asked = Asked(prompt, tuple(pictures), person=person)
+        filters = Filters(base, tuple(tags), safe or self.settings.safe)
+        return find(self, asked, by=by, weights=weights, filters=filters).top(top)
+
+    def identify(
+        self,
+        pictures: Sequence[str | Path],
+        *,
+        by: str = "style",
+        captions: Sequence[str] = (),
+        base: str | None = None,
+        tags: Sequence[str] = (),
+        safe: str | None = None,
+        top: int = 10,
+    ) -> Ranking:
+        from palate.find.asking import Asked, identify
+        from palate.find.filters import Filters
+
+        asked = Asked(None, tuple(pictures), captions=tuple(captions))
+        return identify(self, asked, by=by, filters=Filters(base, tuple(tags), safe or self.settings.safe)).top(top)
+
+    def similar(self, picture: str | Path, *, top: int = 10) -> Ranking:
+        from palate.find.asking import similar
+
+        return similar(self, str(picture), top=top)
+
+    # -- learning -----------------------------------------------------------------------------------------------
+
+    def choose(self, picture: str, *, kind: str = "like", person: str = "me") -> dict[str, Any]:
+        from palate.catalogue import choices, pictures
+
+        with self.home.write() as connection:
+            chosen = pictures.get(connection, picture)
+            choices.append(connection, choices.Choice(person, kind, {"picture": chosen.id}))  # type: ignore[arg-type]
+        return {"person": person, "kind": kind, "picture": chosen.id}
+
+    def learn_weights(self, selected: Path, *, by: str = "grid", keep: bool = False) -> dict[str, Any]:
+        from palate.find.asking import learn_weights
+
+        learned = learn_weights(self, selected, by=by)
+        if keep:
+            for name in ("weight_clip", "weight_mcos", "weight_popularity"):
+                self.config_set(name, str(learned[name]))
+        return learned
+
+    # -- measuring ----------------------------------------------------------------------------------------------
+
+    def evaluate_identification(
+        self,
+        *,
+        seeds: int = 10,
+        prompts: Path | None = None,
+        tasks: Path | None = None,
+        executor: str = "serial",
+        progress: Progress = nothing,
+    ) -> Report:
+        from palate.evaluate.identification import evaluate_identification
+
+        return evaluate_identification(
+            self, seeds=seeds, prompts=prompts, tasks=tasks, executor=executor, progress=progress
+        )
+
+    def export(self, kind: str, folder: Path) -> dict[str, Any]:
+        from palate.find.exporting import export_gemrec
+
+        if kind != "gemrec":
+            raise PalateError("unknown_form", f"'{kind}' is no form to export in", hint="known: gemrec")
+        return export_gemrec(self, folder)
+
+    # -- settings -----------------------------------------------------------------------------------------------
+
+    def config_get(self, name: str | None = None) -> list[dict[str, Any]]:
+        described = settings_file.described()
+        if name is not None and name not in described:
+            raise PalateError("unknown_setting", f"there is no setting '{name}'", hint=f"known: {', '.join(described)}")
+        names = [name] if name else list(described)
+        return [{"name": key, "value": getattr(self.settings, key), "help": described[key]} for key in names]
+
+    def config_set(self, name: str, value: str) -> dict[str, Any]:
+        with self.home.writing():
+            self.settings = settings_file.set_one(self.home.folder, name, value)
+        self._encoder = None
+        return {name: getattr(self.settings, name)}
+
+    def model_named(self, name: str) -> model_rows.Model:
+        with self.home.read() as connection:
+            return model_rows.named(connection, name)
