@@ -11,6 +11,7 @@ from palate.catalogue.records import Model, Prompt
 from palate.errors import PalateError
 from palate.specify import orders
 
+FOX = Prompt("a fox")
 INK = Model("ink", "Ink", "adapter", "/ink", base="SD15", trigger_words=("inkdraw",))
 BASE = Model("base", "Base", "pipeline", "/base", base="SD15")
 
@@ -30,7 +31,7 @@ def test_the_trigger_word_goes_in_front_once() -> None:
 
 def test_every_part_of_an_order_is_part_of_its_key() -> None:
     def key(
-        model: Model = INK, base: Model = BASE, prompt: Prompt = Prompt("a fox"), seed: int = 1, steps: int = 4
+        model: Model = INK, base: Model = BASE, prompt: Prompt = FOX, seed: int = 1, steps: int = 4
     ) -> str:
         return orders.task_for(model, base, prompt, seed, {"steps": steps}).key
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -41,11 +41,28 @@ def listed(connection: Connection) -> list[Model]:
     return [_from_row(row) for row in rows]
 
 
+def put_files(connection: Connection, files: Iterable[tuple[str, str, int, int]]) -> None:
+    """Where models lie: path, model id, size, mtime_ns. Two copies of one file are one model at two places."""
+    names = ("path", "model_id", "size", "mtime_ns")
+    upsert(connection, tables.model_files, [dict(zip(names, file, strict=True)) for file in files])
+
+
 def stamps(connection: Connection) -> dict[str, tuple[int, int]]:
-    """Where each file-like model lies, with its size and time, for an incremental scan."""
-    columns = tables.models.c
-    query = select(columns.location, columns.size, columns.mtime_ns).where(columns.mtime_ns.is_not(None))
-    return {location: (size, mtime) for location, size, mtime in connection.execute(query)}
+    """Size and time of every place a model was read at, for an incremental scan."""
+    columns = tables.model_files.c
+    query = select(columns.path, columns.size, columns.mtime_ns)
+    return {path: (size, mtime) for path, size, mtime in connection.execute(query)}
+
+
+def last_scan(connection: Connection, folder: str) -> int | None:
+    """When the last whole scan of this folder began, in nanoseconds."""
+    query = select(tables.meta.c.value).where(tables.meta.c.name == f"scanned {folder}")
+    value = connection.execute(query).scalar()
+    return None if value is None else int(value)
+
+
+def put_scan(connection: Connection, folder: str, began_ns: int) -> None:
+    upsert(connection, tables.meta, [{"name": f"scanned {folder}", "value": str(began_ns)}])
 
 
 def get(connection: Connection, id: str) -> Model | None:
@@ -78,6 +95,16 @@ def named(connection: Connection, name: str) -> Model:
 def set_state(connection: Connection, id: str, state: ModelState, reason: str | None) -> None:
     row = update(tables.models).where(tables.models.c.id == id).values(state=state, state_reason=reason)
     connection.execute(row)
+
+
+def supersede(connection: Connection, models: Sequence[Model]) -> None:
+    """Another model lies where an older one lay: the older one's bytes are gone, its pictures stay its own."""
+    columns = tables.models.c
+    lies = {model.location: model.id for model in models}
+    older = connection.execute(select(columns.id, columns.location).where(columns.location.in_(list(lies))))
+    for id, location in older.all():
+        if lies[location] != id:
+            set_state(connection, id, "changed", "its file was replaced by another")
 
 
 def merged(known: Model | None, found: Model) -> Model:

@@ -47,6 +47,15 @@ models = Table(
 Index("models_by_name", models.c.name)
 Index("models_by_location", models.c.location)
 
+model_files = Table(
+    "model_files",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("model_id", ForeignKey("models.id"), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+)
+
 prompts = Table(
     "prompts",
     metadata,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -90,28 +91,47 @@ def _put_models(home: Home, models: Sequence[Model], answer: Added) -> None:
     with home.write() as connection:
         known = [model_rows.merged(model_rows.get(connection, model.id), model) for model in models]
         model_rows.put(connection, known)
-    answer.added += len(models)
+        model_rows.supersede(connection, known)
+    answer.added += sum(model.state == "ready" for model in models)
 
 
 def _add_model_folder(home: Home, folder: Path, answer: Added, progress: Progress) -> None:
-    from palate.importers.models import ModelFound, ModelUnchanged, scan_models
+    from palate.importers.models import scan_models
+    from palate.safety.paths import real_folder
 
+    root, began = real_folder(folder), time.time_ns()
     with home.read() as connection:
-        known = model_rows.stamps(connection)
-    for part in _batches(scan_models(folder, known=known)):
-        found: list[Model] = []
-        for item in part:
-            if isinstance(item, ModelUnchanged):
-                answer.unchanged += 1
-            elif isinstance(item, ModelFound):
-                found.append(item.model)
-                answer.warnings.extend(item.warnings)
-            else:
-                answer.refused.append(f"{item.path}: {item.reason}")
-                if item.model is not None:
-                    found.append(item.model)
-        _put_models(home, found, answer)
-        progress("models", answer.added + answer.unchanged, answer.added + answer.unchanged)
+        known, since = model_rows.stamps(connection), model_rows.last_scan(connection, root)
+    seen = 0
+    for part in _batches(scan_models(folder, known=known, since_ns=since)):
+        _take_models(home, part, answer)
+        seen += len(part)
+        progress("models", seen, seen)
+    with home.write() as connection:
+        model_rows.put_scan(connection, root, began)
+
+
+def _take_models(home: Home, part: Sequence[object], answer: Added) -> None:
+    from palate.importers.models import ModelDuplicate, ModelFound, ModelRefused, ModelUnchanged
+
+    found: list[Model] = []
+    copies: list[tuple[str, str, int, int]] = []
+    for item in part:
+        if isinstance(item, ModelUnchanged):
+            answer.unchanged += 1
+        elif isinstance(item, ModelDuplicate):
+            copies.append((item.path, item.id, item.size, item.mtime_ns))
+            answer.warnings.append(f"{item.path} is the same file as {item.first}")
+        elif isinstance(item, ModelFound):
+            found.append(item.model)
+            answer.warnings.extend(item.warnings)
+        elif isinstance(item, ModelRefused):
+            answer.refused.append(f"{item.path}: {item.reason}")
+            found.extend([item.model] if item.model is not None else [])
+    _put_models(home, found, answer)
+    with home.write() as connection:
+        places = [(m.location, m.id, m.size or 0, m.mtime_ns) for m in found if m.mtime_ns is not None]
+        model_rows.put_files(connection, [*places, *copies])
 
 
 def rematch(home: Home) -> int:
