@@ -36,3 +36,6 @@ class Encoder(Protocol):
 
     def encode_words(self, words: Sequence[str]) -> Vectors:
         """(n, dim) float32 in the same space; raises `PalateError('no_words')` where it reads pictures only."""
+
+    def cut(self, words: Sequence[str]) -> list[bool]:
+        """Whether each text is longer than what the encoder reads: what is beyond is not in its vector."""
