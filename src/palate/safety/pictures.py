@@ -126,21 +126,23 @@ def _read(source: Source, limits: PictureLimits) -> tuple[bytes, str | None]:
         about = shown(os.fspath(source))
         try:
             path = os.path.realpath(source)
-            data, _ = read_regular(os.path.dirname(path), path, limits.bytes)  # noqa: PTH120
+            data, state = read_regular(os.path.dirname(path), path, limits.bytes)  # noqa: PTH120
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "no such path"
             raise PalateError("picture_unreadable", f"this cannot be read: {reason}", about=about) from error
+        require_size(state.st_size, about, limits)
     return data, about
 
 
+def require_size(size: int, about: str | None, limits: PictureLimits) -> None:
+    """Refuse a file by its size alone, before it is read."""
+    if size > limits.bytes:
+        message = f"{size / MB:.1f} MB, at most {limits.bytes / MB:g}"
+        raise PalateError("picture_too_large", message, about=about, hint="save it smaller, or as JPEG or WebP")
+
+
 def _facts(data: bytes, about: str | None, limits: PictureLimits) -> PictureFacts:
-    if len(data) > limits.bytes:
-        raise PalateError(
-            "picture_too_large",
-            f"more than {limits.bytes / MB:g} MB",
-            about=about,
-            hint="save it smaller, or as JPEG or WebP",
-        )
+    require_size(len(data), about, limits)
     with _as_palate_errors(about):
         measured = measure(data)
     if measured is None:
