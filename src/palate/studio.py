@@ -218,10 +218,11 @@ class Studio:
 
     def export(self, kind: str, folder: Path) -> dict[str, Any]:
         from palate.find.exporting import export_gemrec
+        from palate.find.requirement import space_of_home
 
         if kind != "gemrec":
             raise PalateError("unknown_form", f"'{kind}' is no form to export in", hint="known: gemrec")
-        return export_gemrec(self, folder)
+        return export_gemrec(self.home, space_of_home(self.home, self.settings.encoder), folder)
 
     # -- settings -----------------------------------------------------------------------------------------------
 

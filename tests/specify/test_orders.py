@@ -30,9 +30,7 @@ def test_the_trigger_word_goes_in_front_once() -> None:
 
 
 def test_every_part_of_an_order_is_part_of_its_key() -> None:
-    def key(
-        model: Model = INK, base: Model = BASE, prompt: Prompt = FOX, seed: int = 1, steps: int = 4
-    ) -> str:
+    def key(model: Model = INK, base: Model = BASE, prompt: Prompt = FOX, seed: int = 1, steps: int = 4) -> str:
         return orders.task_for(model, base, prompt, seed, {"steps": steps}).key
 
     changed = [

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from palate.catalogue import tables
 from palate.catalogue.database import upsert
@@ -96,3 +96,12 @@ def load(
     order = list(found) if ids is None else [id for id in ids if id in found]
     raw = b"".join(found[id] for id in order)
     return order, np.frombuffer(raw, dtype="<f4").reshape(len(order), space.dim)
+
+
+def filled_spaces(connection: Connection) -> list[Space]:
+    """Spaces that hold at least one picture, those with most first."""
+    columns = tables.vectors.c
+    query = select(columns.encoder_id, func.count()).where(columns.kind == "picture").group_by(columns.encoder_id)
+    counts = {row[0]: row[1] for row in connection.execute(query)}
+    filled = [space for space in spaces(connection) if space.id in counts]
+    return sorted(filled, key=lambda space: (-counts[space.id], space.id))

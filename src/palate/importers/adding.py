@@ -15,7 +15,7 @@ from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Model
 from palate.errors import PalateError
-from palate.importers.credits import ModelIndex, match_credit, match_credits
+from palate.importers.credits import ModelIndex, match_credits
 
 Progress = Callable[[str, int, int], None]
 Item = TypeVar("Item")
@@ -61,7 +61,8 @@ class Added:
         }
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Parts of up to `BATCH`, each stored in one transaction."""
     iterator = iter(items)
     while part := list(islice(iterator, BATCH)):
         yield part
@@ -103,7 +104,7 @@ def _add_model_folder(home: Home, folder: Path, answer: Added, progress: Progres
     with home.read() as connection:
         known, since = model_rows.stamps(connection), model_rows.last_scan(connection, root)
     seen = 0
-    for part in _batches(scan_models(folder, known=known, since_ns=since)):
+    for part in batches(scan_models(folder, known=known, since_ns=since)):
         _take_models(home, part, answer)
         seen += len(part)
         progress("models", seen, seen)
@@ -141,7 +142,7 @@ def rematch(home: Home) -> int:
         matches = [
             (drawing, position, matched)
             for drawing, position, credit in picture_rows.unmatched(connection)
-            if (matched := match_credit(credit, index)).model_id is not None
+            if (matched := index.match(credit)).model_id is not None
         ]
         return picture_rows.put_matches(connection, matches)
 
@@ -157,7 +158,7 @@ def add_pictures(home: Home, folder: Path, *, listing: Path | None, progress: Pr
             index = ModelIndex(model_rows.listed(connection))
             known = picture_rows.file_stamps(connection)
         entries = None if listing is None else read_listing(listing)
-        for part in _batches(scan_pictures(folder, known=known, listing=entries)):
+        for part in batches(scan_pictures(folder, known=known, listing=entries)):
             _put_pictures(home, part, index, answer)
             progress("pictures", answer.added + answer.unchanged, answer.added + answer.unchanged)
     return answer

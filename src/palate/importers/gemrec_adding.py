@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue import vectors
 from palate.catalogue.home import Home
-from palate.catalogue.records import Credit, Drawing, FileSeen, Model, Picture, Prompt, digest
+from palate.catalogue.records import Credit, Drawing, Model, Picture, Prompt, digest
 from palate.catalogue.vectors import Space
-from palate.errors import PalateError
-from palate.importers.adding import Added
+from palate.importers.adding import Added, batches
 from palate.importers.gemrec import ENCODER, BookRow, Features, Gemrec, read_gemrec
 
-BATCH = 1000
+Vectors = NDArray[np.float32]
 
 
 def add_gemrec(home: Home, folder: Path, answer: Added) -> Added:
@@ -27,8 +28,7 @@ def add_gemrec(home: Home, folder: Path, answer: Added) -> Added:
             known = [model_rows.merged(model_rows.get(connection, model.id), model) for model in read.models]
             model_rows.put(connection, known)
             picture_rows.put_prompts(connection, read.prompts)
-        models = {model.id: model for model in read.models}
-        drawn = _put_book(home, read, models, answer)
+        drawn = _put_book(home, read, folder, answer)
         if read.features is not None:
             _put_features(home, read, read.features, drawn, answer)
     return answer
@@ -52,33 +52,26 @@ def _drawing(model: Model, prompt: Prompt, seed: int | None, picture_id: str, sc
     )
 
 
-def _put_book(home: Home, read: Gemrec, models: dict[str, Model], answer: Added) -> dict[str, str]:
+def _put_book(home: Home, read: Gemrec, folder: Path, answer: Added) -> dict[str, str]:
     """Rows with a picture file become pictures that lie where they are; answers drawing id to picture id."""
-    from palate.importers.pictures import PictureFound, read_picture
+    from palate.importers.pictures import PictureFound, PictureRefused, scan_pictures
 
+    rows = {os.path.realpath(row.file): row for row in read.book if row.file is not None}
+    if not rows:
+        return {}
+    models = {model.id: model for model in read.models}
     drawn: dict[str, str] = {}
-    rows = [row for row in read.book if row.file is not None]
-    for start in range(0, len(rows), BATCH):
-        pictures: list[Picture] = []
-        files: list[FileSeen] = []
-        drawings: list[Drawing] = []
-        for row in rows[start : start + BATCH]:
-            try:
-                found = read_picture(str(row.file))
-            except PalateError as error:
-                answer.refused.append(str(error))
-                continue
-            if not isinstance(found, PictureFound):
-                continue
-            pictures.append(found.picture)
-            files.append(found.file)
-            drawings.append(_book_drawing(models, row, found.picture.id))
+    scan = (item for item in scan_pictures(folder) if isinstance(item, PictureFound | PictureRefused))
+    for part in batches(scan):
+        answer.refused.extend(f"{item.path}: {item.reason}" for item in part if isinstance(item, PictureRefused))
+        found = [item for item in part if isinstance(item, PictureFound) and item.file.path in rows]
+        drawings = [_book_drawing(models, rows[item.file.path], item.picture.id) for item in found]
         with home.write() as connection:
-            picture_rows.put(connection, pictures)
-            picture_rows.put_files(connection, files)
+            picture_rows.put(connection, [item.picture for item in found])
+            picture_rows.put_files(connection, [item.file for item in found])
             picture_rows.put_drawings(connection, drawings)
         drawn.update((drawing.id, drawing.picture_id) for drawing in drawings)
-        answer.added += len(pictures)
+        answer.added += len(found)
     return drawn
 
 
@@ -110,5 +103,6 @@ def _put_features(home: Home, read: Gemrec, features: Features, drawn: dict[str,
             answer.added += len(bare)
 
 
-def _unit(rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+def _unit(rows: Vectors) -> Vectors:
+    scaled: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return scaled

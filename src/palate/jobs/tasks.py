@@ -80,7 +80,7 @@ def plan(connection: Connection, kind: str, specification: Mapping[str, Any], wo
 def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task]:
     """Up to `count` tasks of one group, leased to `owner`; expired leases are up for claiming again.
 
-    What was tried before comes last, so that a task that kills its worker does not stand in the way of the others.
+    What was tried before comes last, and alone: a task that fails or kills its worker takes no other with it.
     """
     columns = tables.tasks.c
     open_ = or_(columns.state == "planned", (columns.state == "leased") & (columns.lease_until < now(connection)))
@@ -89,7 +89,8 @@ def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task
     first = connection.execute(query.limit(1)).first()
     if first is None:
         return []
-    rows = connection.execute(query.where(columns.group == first.group).limit(count)).all()
+    fresh = query.where(columns.group == first.group, columns.attempts == 0).limit(count)
+    rows = [first] if first.attempts else connection.execute(fresh).all()
     lease = {"state": "leased", "owner": owner, "lease_until": now(connection) + LEASE_SECONDS}
     chosen = columns.key.in_([row.key for row in rows])
     changes = {**lease, "epoch": columns.epoch + 1, "attempts": columns.attempts + 1}
@@ -151,6 +152,7 @@ def errors(connection: Connection, job: str) -> dict[str, list[str]]:
     """Why tasks are parked: the error to the groups it hit."""
     columns = tables.tasks.c
     query = select(columns.error, columns.group).where(columns.job_id == job, columns.state == "parked").distinct()
+    query = query.order_by(columns.error, columns.group)
     answer: dict[str, list[str]] = {}
     for error, group in connection.execute(query):
         answer.setdefault(error or "no reason was recorded", []).append(group)
