@@ -34,6 +34,7 @@ SETTINGS_START = "Steps: "
 KNOWN_KEYS = frozenset({"Steps", "Sampler", "CFG scale", "Seed", "Size", "Model", "Model hash", "Version"})
 LAST_LINES = 50
 """Lines from the end among which the settings are looked for where none begins with `Steps:`."""
+MOST_SETTINGS = 500
 MOST_JSON_VALUES = 8
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -110,7 +111,10 @@ def settings_of(line: str) -> dict[str, str]:
     """`Key: value, Key: "quoted, value", Key: {"json": 1}` in one pass; the first of a repeated key counts."""
     found: dict[str, str] = {}
     position, json_values = 0, 0
-    while (colon := line.find(":", position)) >= 0:
+    for _ in range(MOST_SETTINGS):
+        colon = line.find(":", position)
+        if colon < 0:
+            break
         start = max(position, line.rfind(",", position, colon) + 1, line.rfind("\n", position, colon) + 1)
         key = line[start:colon].strip()
         position = colon + 1
