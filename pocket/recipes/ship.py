@@ -1,0 +1,145 @@
+"""Puts trained weights into the package, with their card: `python -m recipes.ship clip` in pocket/, then commit once.
+
+Weights are stored as float16: every number on the card was measured on the stored files, opened as a user opens them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from recipes import work
+
+POCKET = Path(__file__).parents[1]
+WEIGHTS = POCKET / "src" / "palate_pocket" / "weights"
+LARGEST = 25 * 2**20
+"""Bytes of one file."""
+
+
+def attributions(sets: dict[str, dict[str, Any]]) -> str:
+    """Who drew the icons that the networks were trained on, and under which licence."""
+    lines = [
+        "The networks of palate-pocket were trained on pictures of these icon sets. No icon is distributed with them.",
+        "Names, authors, licences and addresses are those of the sets' own metadata (npm package @iconify/json).",
+        "",
+    ]
+    for prefix, info in sorted(sets.items()):
+        lines += [
+            f"{info['name']} ({prefix})",
+            f"  by {info['author']}{', ' + info['author_url'] if info['author_url'] else ''}",
+            f"  {info['licence']}{', ' + info['licence_url'] if info['licence_url'] else ''}",
+            "",
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def table(measured: dict[str, dict[str, float]]) -> list[str]:
+    names = list(next(iter(measured.values())))
+    rows = ["| test | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    rows += [
+        f"| {test} | " + " | ".join(f"{value:.1%}" for value in values.values()) + " |"
+        for test, values in measured.items()
+    ]
+    return rows
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def stored_clip(source: Path, into: Path) -> None:
+    """The checkpoint's network as float16, with its tokenizer and picture processor: what `from_pretrained` opens."""
+    import torch
+    from safetensors import safe_open
+    from transformers import CLIPProcessor, CLIPTokenizer
+
+    from recipes import clip
+
+    options = work.read_json(source / "state.json")["options"]
+    words = CLIPTokenizer.from_pretrained(source)
+    network = clip.clip_of(words, options["width"], options["layers"], options["text_width"], options["text_layers"])
+    with safe_open(source / "checkpoint.safetensors", "pt") as file:
+        names = [name for name in file.keys() if name.startswith("network/clip.")]  # noqa: SIM118
+        network.load_state_dict({name.removeprefix("network/clip."): file.get_tensor(name) for name in names})
+    network.to(torch.float16).save_pretrained(into)
+    CLIPProcessor(clip.picture_processor(), words).save_pretrained(into)
+
+
+def measured_clip(into: Path, seed: int, tests: int) -> dict[str, dict[str, float]]:
+    """R@k of the stored files on both tests; `titled` adds the set's title to each caption."""
+    import torch
+    from transformers import CLIPModel, CLIPTokenizer
+
+    from recipes import captions, clip
+
+    network = CLIPModel.from_pretrained(into, dtype=torch.float32)
+    words = CLIPTokenizer.from_pretrained(into)
+    icons = clip.Icons(tests, seed)
+    titles = {name: info["name"].lower() for name, info in work.read_json(work.folder() / "sets.json").items()}
+    found = {}
+    for name, chosen in icons.tests.items():
+        shown, texts = icons.test(name)
+        found[f"{name} ({len(texts)})"] = clip.retrieval(network, words, shown, texts)
+        rows = [icons.rows[i] for i in chosen]
+        titled = [f"{titles[row['set']]} {captions.canonical(row)}" for row in rows]
+        found[f"{name}, captions with the set's title"] = clip.retrieval(network, words, shown, titled)
+    return found
+
+
+def clip_card(into: Path, state: dict[str, Any], measured: dict[str, dict[str, float]], sets: dict[str, Any]) -> str:
+    """What it is, what it learned from, how to make it again, and what it reaches."""
+    options, weights = state["options"], into / "model.safetensors"
+    licences = ", ".join(sorted({info["licence"] for info in sets.values()}))
+    asked = " ".join(f"--{name} {options[name]}" for name in ("steps", "batch", "rate", "seed"))
+    minutes = state["history"][-1]["seconds"] / 60
+    return f"""---
+license: apache-2.0
+library_name: transformers
+---
+# Pocket CLIP
+
+A `transformers.CLIPModel` for icons and emoji of 64 x 64 pixels. It knows nothing of photographs.
+
+- Data: {len(sets)} icon sets under {licences} (see ATTRIBUTIONS), rendered at 64 x 64; captions made from names,
+  other names, categories and looks. Logos are left out.
+- Made by: `python -m recipes.clip {asked}` in pocket/, {minutes:.0f} minutes on
+  {options["threads"]} shared CPU core(s), then `python -m recipes.ship clip`.
+- With: torch {version("torch")}, transformers {version("transformers")}, seed {options["seed"]}.
+- Weights: float16, {weights.stat().st_size / 2**20:.1f} MiB, sha256 `{digest(weights)}`.
+
+## Measured on the stored files
+*held*: pictures kept out of training together with every drawing of their concept in their family of sets, the concept
+itself being known from other families. *unseen*: no training picture shows the concept. All captions of a test are
+distinct, none names its set unless said, copies of training pictures are left out, equal scores count against it.
+
+{chr(10).join(table(measured))}
+
+Chance is {1 / options["tests"]:.1%} at 1 and {5 / options["tests"]:.1%} at 5.
+"""
+
+
+def main(args: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=["clip"])
+    options = parser.parse_args(args)
+    sets = work.read_json(work.folder() / "sets.json")
+    into, source = WEIGHTS / options.kind, work.folder(options.kind)
+    into.mkdir(parents=True, exist_ok=True)
+    state = work.read_json(source / "state.json")
+    stored_clip(source, into)
+    measured = measured_clip(into, state["options"]["seed"], state["options"]["tests"])
+    (into / "README.md").write_text(clip_card(into, state, measured, sets), encoding="utf-8")
+    work.write_json(into / "measured.json", {"tests": measured, "history": state["history"]})
+    (POCKET / "ATTRIBUTIONS").write_text(attributions(sets), encoding="utf-8")
+    too_large = [path.name for path in into.iterdir() if path.stat().st_size > LARGEST]
+    print((into / "README.md").read_text(encoding="utf-8"))
+    if too_large:
+        sys.exit(f"too large to ship: {', '.join(too_large)}")
+
+
+if __name__ == "__main__":
+    main()
