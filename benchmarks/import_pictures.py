@@ -21,12 +21,14 @@ import time
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import cast
 
 from palate.importers.pictures import PictureFound, PictureUnchanged, scan_pictures
 
 WORDS = ("castle", "misty forest", "a woman", "red dragon", "neon city", "watercolour", "detailed", "soft light", "8k")
 NEGATIVE = "lowres, bad anatomy, bad hands, text, error, missing fingers, cropped, worst quality, watermark"
 SIZES = ((64, 0.15), (128, 0.25), (256, 0.4), (512, 0.2))
+KINDS = {"model": "MODEL", "clip": "CLIP", "positive": "CONDITIONING", "negative": "CONDITIONING", "samples": "LATENT"}
 BAR_FIRST, BAR_AGAIN_S = 300.0, 5.0
 
 
@@ -86,7 +88,13 @@ def comfyui_texts(draw: random.Random, side: int) -> tuple[str, str]:
         for name, each in graph.items()
         if isinstance(each["inputs"], dict)
     ]
-    return json.dumps(graph), json.dumps({"last_node_id": 30, "nodes": laid_out, "links": [], "groups": []})
+    links = [
+        [0, int(value[0]), value[1], int(name), 0, KINDS.get(key, "*")]
+        for name, each in graph.items()
+        for key, value in cast("dict[str, object]", each["inputs"]).items()
+        if isinstance(value, list)
+    ]
+    return json.dumps(graph), json.dumps({"last_node_id": 30, "nodes": laid_out, "links": links, "groups": []})
 
 
 def node(kind: str, **inputs: object) -> dict[str, object]:

@@ -91,7 +91,7 @@ def test_flux_through_guider_noise_and_sigmas() -> None:
         "width": 1024,
         "height": 768,
     }
-    assert names(read) == [("snow.safetensors", 0.9), ("flux1-dev.safetensors", 1.0)]
+    assert names(read) == [("flux1-dev.safetensors", 1.0), ("snow.safetensors", 0.9)]
 
 
 def test_sdxl_with_a_refiner_shares_the_picture_by_the_steps() -> None:
@@ -212,7 +212,7 @@ def test_each_lora_loader_is_read_its_own_way(loader: dict[str, Any], expected: 
     graph = text_to_image(
         n3=node("KSampler", seed=1, steps=20, cfg=7, model=["20", 0], positive=["6", 0], negative=["7", 0]), n20=loader
     )
-    assert names(read_texts(graph)) == [*expected, ("v1-5.safetensors", 1.0)]
+    assert names(read_texts(graph)) == [("v1-5.safetensors", 1.0), *expected]
 
 
 def test_a_loader_with_everything_in_it() -> None:

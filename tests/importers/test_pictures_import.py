@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -224,6 +226,42 @@ def test_the_scan_waits_for_its_reader_and_ends_when_the_reader_does(
     assert len(opened) <= 10
     scan.close()  # type: ignore[attr-defined]
     assert len(opened) <= 10
+
+
+def test_an_interrupt_leaves_no_reader_behind(outputs: Path) -> None:
+    scan = scan_pictures(outputs, workers=2)
+    next(scan)
+    with pytest.raises(KeyboardInterrupt):
+        scan.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("scan")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX links")
+def test_nothing_outside_the_folder_is_opened(outputs: Path, tmp_path: Path) -> None:
+    """Seen by an audit hook, in a process of its own because a hook cannot be taken back."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "s.png").write_bytes(png())
+    (outputs / "s.png").symlink_to(tmp_path / "secret" / "s.png")
+    (outputs / "below").symlink_to(tmp_path / "secret")
+    program = """
+import sys
+from palate.importers.pictures import scan_pictures
+list(scan_pictures(sys.argv[1]))  # Python's own modules are loaded now
+opened = []
+sys.addaudithook(lambda event, about: opened.append(about[0]) if event in ("open", "os.scandir") else None)
+answers = list(scan_pictures(sys.argv[1]))
+print(len(answers))
+for path in opened:
+    if isinstance(path, str):
+        print(path)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(outputs)], capture_output=True, check=True, text=True)
+    count, *opened = done.stdout.splitlines()
+    assert int(count) == 6
+    whole = [path for path in opened if Path(path).is_absolute()]
+    assert set(whole) == {os.path.realpath(outputs)}
+    assert "s.png" not in opened  # a name found to be a link is not even tried
+    assert {"a.png", "b.PNG", "c.jpg", "plain.webp"} <= set(opened)
 
 
 def test_a_missing_folder_is_an_error_at_once(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from palate.importers.metadata.embedded import MOST_TEXT
 from palate.importers.metadata.graph import FARTHEST, Follow, Graph, Node, graph_of
 from palate.importers.metadata.loaders import credits_above, credits_of
 from palate.importers.metadata.reading import (
+    MOST_CREDITS,
     Reading,
     Texts,
     UnreadableError,
@@ -215,7 +216,7 @@ def _latent_size(graph: Graph, sampler: Node) -> tuple[int | None, int | None]:
 
 
 def _credits(graph: Graph, passes: list[Node]) -> tuple[Credit, ...]:
-    """What the passes drew with, the first one first.
+    """What the passes drew with: checkpoints, then LoRAs, those of the first pass first.
 
     A checkpoint counts by the share of the noise that its passes removed together, a LoRA by the strength first given.
     """
@@ -229,7 +230,7 @@ def _credits(graph: Graph, passes: list[Node]) -> tuple[Credit, ...]:
                 credits[key] = replace(credit, weight=round(min(1.0, before + credit.weight * share), 6))
             else:
                 credits.setdefault(key, credit)
-    return only(list(credits.values()))
+    return tuple(sorted(credits.values(), key=lambda credit: credit.role == "adapter"))[:MOST_CREDITS]
 
 
 def _share(graph: Graph, sampler: Node, is_first: bool) -> float:
