@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from palate.check import Fault
     from palate.encoders.protocol import Encoder
     from palate.evaluate.report import Report
+    from palate.find.asking import Asked, Question
     from palate.importers.adding import Added
 
 
@@ -151,12 +152,11 @@ class Studio:
         safe: str | None = None,
         top: int = 10,
     ) -> Ranking:
-        from palate.find.asking import Asked, find
-        from palate.find.filters import Filters
+        from palate.find import asking
 
-        asked = Asked(prompt, tuple(pictures), person=person)
-        filters = Filters(base, tuple(tags), safe or self.settings.safe)
-        return find(self, asked, by=by, weights=weights, filters=filters).top(top)
+        asked = asking.Asked(prompt, tuple(pictures), person=person)
+        question = self._question(asked, base, tags, safe)
+        return asking.find(question, by=by, weights=asking.weights_of(self.settings, weights)).top(top)
 
     def identify(
         self,
@@ -169,16 +169,33 @@ class Studio:
         safe: str | None = None,
         top: int = 10,
     ) -> Ranking:
-        from palate.find.asking import Asked, identify
-        from palate.find.filters import Filters
+        from palate.find import asking
 
-        asked = Asked(None, tuple(pictures), captions=tuple(captions))
-        return identify(self, asked, by=by, filters=Filters(base, tuple(tags), safe or self.settings.safe)).top(top)
+        asked = asking.Asked(None, tuple(pictures), self._captions(pictures, captions))
+        return asking.identify(self._question(asked, base, tags, safe), by=by).top(top)
 
     def similar(self, picture: str | Path, *, top: int = 10) -> Ranking:
-        from palate.find.asking import similar
+        from palate.find import asking
 
-        return similar(self, str(picture), top=top)
+        return asking.similar(self.home, self.settings, lambda: self.encoder, picture, top)
+
+    def _question(self, asked: Asked, base: str | None, tags: Sequence[str], safe: str | None) -> Question:
+        from palate.find import asking
+
+        filters = asking.Filters(base, tuple(tags), safe or self.settings.safe)
+        return asking.put(self.home, self.settings, lambda: self.encoder, asked, filters)
+
+    def _captions(self, pictures: Sequence[str | Path], given: Sequence[str]) -> tuple[str, ...]:
+        """The captions that were given, else the captioner's, else none."""
+        if given or self.settings.captioner == "none":
+            return tuple(given)
+        from palate.safety.pictures import open_picture
+        from palate.writers.captioners import open_captioner
+
+        files = [Path(picture) for picture in pictures]
+        if not all(file.is_file() for file in files):
+            return ()
+        return tuple(open_captioner(self.settings.captioner).caption([open_picture(file) for file in files]))
 
     # -- learning -----------------------------------------------------------------------------------------------
 
@@ -191,9 +208,9 @@ class Studio:
         return {"person": person, "kind": kind, "picture": chosen.id}
 
     def learn_weights(self, selected: Path, *, by: str = "grid", keep: bool = False) -> dict[str, Any]:
-        from palate.find.asking import learn_weights
+        from palate.find import asking
 
-        learned = learn_weights(self, selected, by=by)
+        learned = asking.learn_weights(self.home, self.settings, selected, by)
         if keep:
             for name in ("weight_clip", "weight_mcos", "weight_popularity"):
                 self.config_set(name, str(learned[name]))

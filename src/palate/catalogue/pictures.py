@@ -273,3 +273,31 @@ def of_model(connection: Connection, model_id: str, *, limit: int) -> list[str]:
         .limit(limit)
     )
     return list(connection.execute(query).scalars())
+
+
+def makers(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Picture id to the names of the models it credits."""
+    credits, drawings = tables.credits.c, tables.drawings.c
+    query = (
+        select(drawings.picture_id, credits.name)
+        .join(tables.credits, drawings.id == credits.drawing_id)
+        .where(drawings.picture_id.in_(ids))
+        .order_by(drawings.picture_id, credits.drawing_id, credits.position)
+    )
+    names: dict[str, dict[str, None]] = {}
+    for id, name in connection.execute(query):
+        names.setdefault(id, {})[name] = None
+    return {id: " + ".join(found) for id, found in names.items()}
+
+
+def prompts_of_text(connection: Connection, text: str) -> list[str]:
+    """Ids of prompts with exactly this text, whatever is negative; what most pictures were drawn for first."""
+    prompts, drawings = tables.prompts.c, tables.drawings.c
+    query = (
+        select(prompts.id)
+        .outerjoin(tables.drawings, drawings.prompt_id == prompts.id)
+        .where(prompts.text == text)
+        .group_by(prompts.id)
+        .order_by(func.count(drawings.id).desc(), prompts.id)
+    )
+    return list(connection.execute(query).scalars())

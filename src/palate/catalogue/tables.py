@@ -67,6 +67,8 @@ prompts = Table(
     Column("name", String),
 )
 
+Index("prompts_by_text", prompts.c.text)
+
 pictures = Table(
     "pictures",
     metadata,
@@ -101,6 +103,7 @@ drawings = Table(
     Column("tool", String),
 )
 Index("drawings_by_picture", drawings.c.picture_id)
+Index("drawings_by_prompt", drawings.c.prompt_id)
 
 credits = Table(
     "credits",

@@ -14,7 +14,6 @@ from palate.catalogue import choices, vectors
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.blobs import content_id
 from palate.catalogue.home import Home
-from palate.catalogue.records import Prompt
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 
@@ -101,7 +100,7 @@ class Reader:
         if asked.prompt is not None:
             if not asked.prompt.strip():
                 raise PalateError("empty_prompt", "the prompt is empty", about="prompt")
-            words, prompt_id = self.words([asked.prompt])[0], Prompt(asked.prompt).id
+            words, prompt_id = self.words([asked.prompt])[0], self._known_prompt(asked.prompt)
         ids, pictures = self.pictures(asked.pictures) if asked.pictures else ((), None)
         liked_ids, liked = self._liked(asked.person) if asked.person else ((), None)
         return Requirement(
@@ -117,7 +116,7 @@ class Reader:
 
     def words(self, texts: Sequence[str]) -> Vectors:
         """(n, d); texts that are prompts of the catalogue need no encoder."""
-        ids = [Prompt(text).id for text in texts]
+        ids = [self._known_prompt(text) or "" for text in texts]
         with self.home.read() as connection:
             found, known = vectors.load(connection, self.space, "prompt", ids)
         place = {id: row for row, id in enumerate(found)}
@@ -125,6 +124,10 @@ class Reader:
         fresh = self.encoder().encode_words(missing) if missing else np.zeros((0, self.space.dim), np.float32)
         queue = iter(fresh)
         return np.stack([known[place[id]] if id in place else next(queue) for id in ids])
+
+    def _known_prompt(self, text: str) -> str | None:
+        with self.home.read() as connection:
+            return next(iter(picture_rows.prompts_of_text(connection, text)), None)
 
     def pictures(self, named: Sequence[str | Path]) -> tuple[list[str], Vectors]:
         """Ids and (n, d) of files or of pictures that are here."""
