@@ -268,3 +268,5 @@ def test_nan_is_seen_before_it_is_cast_away() -> None:
     assert looks_degenerate(np.full((4, 4, 3), np.inf)) == "not finite"
     assert looks_degenerate(np.zeros((4, 4, 3))) == "all black"
     assert looks_degenerate(np.full((4, 4, 3), 0.5)) == "one flat colour"
+    assert looks_degenerate(np.full((4, 4, 3), (0.5, 0.1, 0.9))) == "one flat colour"
+    assert looks_degenerate(np.tile(np.linspace(0, 1, 4), (4, 1))) is None

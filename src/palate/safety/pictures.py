@@ -102,7 +102,7 @@ def confine_this_process(*, memory: int = 1_500 * MB, seconds: int = 20) -> None
 def looks_degenerate(picture: Image.Image | NDArray[Any]) -> str | None:
     """Why this is no picture to judge a model by (not finite, all black, one flat colour); None where it is one.
 
-    Give a generator's float array before it is cast: NaN becomes an innocent-looking 0 afterwards.
+    Give a generator's float array, (h, w) or (h, w, channels), before it is cast: NaN looks like an innocent 0 after.
     """
     import numpy as np
 
@@ -111,7 +111,8 @@ def looks_degenerate(picture: Image.Image | NDArray[Any]) -> str | None:
         if all(high <= FLAT for _, high in spans):
             return "all black"
         return "one flat colour" if all(high - low <= FLAT for low, high in spans) else None
-    values: NDArray[np.float64] = np.asarray(picture, dtype=np.float64).reshape(-1, picture.shape[-1])
+    values: NDArray[np.float64] = np.asarray(picture, dtype=np.float64)
+    values = values.reshape(-1, values.shape[2] if values.ndim == 3 else 1)
     if values.size == 0 or not np.isfinite(values).all():
         return "not finite"
     if not values.any():
