@@ -100,7 +100,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "a pipeline in a list": (index(_class_name=["x", "StableDiffusionPipeline"]), "unsafe_format"),
     "no pipeline": (index(_class_name=None), "unsafe_format"),
     "a component that climbs": (index(**{"../x": ["diffusers", "AutoencoderKL"]}), "unsafe_format"),
-    "custom pipeline": (index(**{"custom_pipeline": "someone/else"}), "unsafe_format"),
+    "custom pipeline": (add("model_index.json", json.dumps(INDEX | {"custom_pipeline": "x/y"})), "unsafe_format"),
     "auto_map": (add("text_encoder/config.json", '{"auto_map": {"AutoModel": "x.Y"}}'), "unsafe_format"),
     "auto_map, deep": (add("text_encoder/config.json", '{"a": [{"b": {"auto_map": "x"}}]}'), "unsafe_format"),
     "remote code": (add("tokenizer/tokenizer_config.json", '{"trust_remote_code": true}'), "unsafe_format"),
