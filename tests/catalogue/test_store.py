@@ -16,7 +16,7 @@ from palate.catalogue.choices import Choice
 from palate.catalogue.database import wal_is_safe
 from palate.catalogue.home import Home
 from palate.catalogue.migrations import STEPS, migrate, version_of
-from palate.catalogue.records import Credit, Drawing, FileSeen, Model, Picture, Prompt, canonical, digest
+from palate.catalogue.records import Credit, Drawing, FileSeen, Model, Picture, Prompt, canonical, digest, spoken
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 
@@ -118,6 +118,29 @@ def test_a_moved_file_is_the_same_picture(home: Home) -> None:
         pictures.forget_files(connection, ["/old/a.png"])
         assert pictures.originals(connection, "p1") == ["/new/a.png"]
         assert pictures.counts(connection)["pictures"] == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800 lone", "nul \x00 nul", "\ufdd0 mark", "bidi \u202e", "e\u0301", " ", "\u00e9"]
+)
+def test_odd_text_comes_back_to_the_character(home: Home, text: str) -> None:
+    with home.write() as connection:
+        pictures.put_prompts(connection, [Prompt(text, tag="odd")])
+        assert [prompt.text for prompt in pictures.prompts(connection).values()] == [text]
+        assert pictures.prompts_of_text(connection, text) == [Prompt(text).id]
+
+
+def test_a_path_of_any_bytes_is_kept(home: Home) -> None:
+    path = b"/pictures/\xff\xfe.png".decode("utf-8", "surrogateescape")
+    with home.write() as connection:
+        pictures.put(connection, [Picture("p1")])
+        pictures.put_files(connection, [FileSeen(path, "p1", 1, 2)])
+        assert pictures.file_stamps(connection) == {path: (1, 2)}
+
+
+def test_the_tags_that_load_adapters_are_not_words() -> None:
+    assert spoken("a fox <lora:ink:0.6>, night") == "a fox , night"
+    assert spoken("a < b") == "a < b"
 
 
 SPACE = Space("clip", "a-clip", 3, reads_words=True)

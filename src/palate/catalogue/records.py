@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -31,6 +32,14 @@ def digest(*parts: str | bytes) -> str:
 def canonical(values: Mapping[str, Any]) -> str:
     """JSON with sorted keys and no spaces: equal mappings give equal bytes."""
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+TOOL_TAGS = re.compile(r"<(?:lora|lyco|hypernet|lora-[a-z]+):[^<>]*>", re.IGNORECASE)
+
+
+def spoken(text: str) -> str:
+    """The words of a prompt without the tags by which tools load adapters; they are not what the picture shows."""
+    return " ".join(TOOL_TAGS.sub(" ", text).split()) if "<" in text else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    Dialect,
     Float,
     ForeignKey,
     Index,
@@ -14,10 +17,34 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    Text,
+    TypeDecorator,
 )
+from sqlalchemy import Text as PlainText
 
 metadata = MetaData()
+
+MARK = "\ufdd0"
+"""A character that no text may hold (Unicode calls it a noncharacter): what follows is bytes in hexadecimal."""
+
+
+class Text(TypeDecorator[str]):
+    """Text exactly as it was given: lone surrogates and NUL, which databases refuse, are stored as marked bytes."""
+
+    impl = PlainText
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if value is None or not (ODD.search(value) or value.startswith(MARK)):
+            return value
+        return MARK + value.encode("utf-8", "surrogatepass").hex()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        if value is None or not value.startswith(MARK):
+            return value
+        return bytes.fromhex(value[1:]).decode("utf-8", "surrogatepass")
+
+
+ODD = re.compile("[\x00\ud800-\udfff]")
 
 meta = Table("meta", metadata, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
 

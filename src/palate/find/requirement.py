@@ -14,6 +14,7 @@ from palate.catalogue import choices, vectors
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.blobs import content_id
 from palate.catalogue.home import Home
+from palate.catalogue.records import spoken
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 
@@ -120,7 +121,7 @@ class Reader:
         with self.home.read() as connection:
             found, known = vectors.load(connection, self.space, "prompt", ids)
         place = {id: row for row, id in enumerate(found)}
-        missing = [text for text, id in zip(texts, ids, strict=True) if id not in place]
+        missing = [spoken(text) for text, id in zip(texts, ids, strict=True) if id not in place]
         fresh = self.encoder().encode_words(missing) if missing else np.zeros((0, self.space.dim), np.float32)
         queue = iter(fresh)
         return np.stack([known[place[id]] if id in place else next(queue) for id in ids])
@@ -194,7 +195,7 @@ class Reader:
             ids, known = vectors.load(connection, self.space, "prompt", [prompt.id for prompt in texts][:PROOF_TEXTS])
         by_id = {prompt.id: prompt.text for prompt in texts}
         if encoder.name == self.space.name and encoder.dim == self.space.dim and ids and encoder.reads_words:
-            again = encoder.encode_words([by_id[id] for id in ids])
+            again = encoder.encode_words([spoken(by_id[id]) for id in ids])
             if float(np.einsum("nd,nd->n", again, known).min()) >= SAME_SPACE:
                 return
         raise PalateError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue import vectors
 from palate.catalogue.home import Home
-from palate.catalogue.records import PictureState
+from palate.catalogue.records import PictureState, spoken
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 from palate.specify.drawing import Progress, nothing
@@ -61,7 +61,7 @@ def _encode_prompts(home: Home, encoder: Encoder, space: Space, spaces: Sequence
         missing = picture_rows.prompts_without_vector(connection, spaces)
     for start in range(0, len(missing), BATCH):
         part = missing[start : start + BATCH]
-        encoded = encoder.encode_words([prompt.text for prompt in part])
+        encoded = encoder.encode_words([spoken(prompt.text) for prompt in part])
         with home.write() as connection:
             vectors.put(connection, space, "prompt", [prompt.id for prompt in part], encoded)
         answer.prompts += len(part)
