@@ -14,15 +14,15 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import signal
 import time
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import bpe, captions, pictures, work
+from recipes import bpe, captions, checkpoints, pictures, schedule, work
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 LONGEST = 24
 """Tokens of a caption, its two ends included."""
 VOCABULARY = 6000
+RARE_CONCEPTS = {1: 0.3, 2: 0.7}
+"""How much less often training sees a concept that one or two families alone draw."""
 
 
 def tokenizer_from(texts: list[str]) -> CLIPTokenizer:
@@ -204,8 +206,11 @@ class Icons:
             self.tests[name] = captions.distinct(self.rows, fresh, tests, seed)
         groups = [(captions.family(self.rows[i]), captions.concept(self.rows[i])) for i in self.train]
         sizes = Counter(groups)
-        # Six weights of one drawing are not six times as much to learn.
-        weights = np.array([1 / math.sqrt(sizes[group]) for group in groups])
+        shared = captions.families_per_concept([self.rows[i] for i in self.train])
+        # Six weights of one drawing are not six times as much to learn; what many sets draw teaches most.
+        weights = np.array(
+            [RARE_CONCEPTS.get(shared[concept], 1.0) / math.sqrt(sizes[family, concept]) for family, concept in groups]
+        )
         self.weights = weights / weights.sum()
 
     def test(self, name: str) -> tuple[NDArray[np.uint8], list[str]]:
@@ -213,68 +218,9 @@ class Icons:
         return self.pictures[chosen], [captions.canonical(self.rows[i]) for i in chosen]
 
 
-def optimisers(network: CLIPModel, naming: torch.nn.Linear, rate: float) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices between layers; AdamW for embeddings, projections, norms, biases and the scale."""
-    import torch
-
-    inner: list[torch.Tensor] = []
-    outer: list[torch.Tensor] = []
-    plain: list[torch.Tensor] = []
-    for name, weight in [*network.named_parameters(), *naming.named_parameters()]:
-        if ".layers." in name and weight.ndim == 2:
-            inner.append(weight)
-        else:
-            (outer if weight.ndim >= 2 else plain).append(weight)
-    muon = torch.optim.Muon(inner, lr=rate, momentum=0.95, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
-    groups = [{"params": outer, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
-    return [muon, torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98))]
-
-
-def learning_rate(step: int, steps: int, warm: int) -> float:
-    """Share of the peak rate: up in a line over `warm` steps, then down along a cosine to 2 %."""
-    if step < warm:
-        return (step + 1) / warm
-    return 0.02 + 0.49 * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1)))
-
-
 def patches_at(progress: float) -> int | None:
     """How many patches a step sees: few while it learns the gist, all of them at the end."""
-    return 18 if progress < 0.4 else 24 if progress < 0.75 else 36 if progress < 0.94 else None
-
-
-def save_checkpoint(
-    folder: Path, network: CLIPModel, trained: list[torch.optim.Optimizer], state: dict[str, Any]
-) -> None:
-    """Weights, the optimisers' moments and the step, as safetensors and JSON."""
-    import torch
-    from safetensors.torch import save_file
-
-    tensors = {f"network/{name}": value.contiguous() for name, value in network.state_dict().items()}
-    for number, optimiser in enumerate(trained):
-        for index, values in optimiser.state_dict()["state"].items():
-            for name, value in values.items():
-                tensors[f"optimiser/{number}/{index}/{name}"] = torch.as_tensor(value).contiguous()
-    save_file(tensors, folder / "checkpoint.new", metadata={"step": str(state["step"])})
-    (folder / "checkpoint.new").replace(folder / "checkpoint.safetensors")
-    work.write_json(folder / "state.json", state)
-
-
-def load_checkpoint(folder: Path, network: torch.nn.Module, trained: list[torch.optim.Optimizer]) -> int:
-    """Restores what `save_checkpoint` wrote; returns the step to go on from."""
-    from safetensors import safe_open
-
-    with safe_open(folder / "checkpoint.safetensors", "pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        step = int(file.metadata()["step"])
-    network.load_state_dict({name[8:]: value for name, value in tensors.items() if name.startswith("network/")})
-    for number, optimiser in enumerate(trained):
-        whole = optimiser.state_dict()
-        for name, value in tensors.items():
-            if name.startswith(f"optimiser/{number}/"):
-                _, _, index, field = name.split("/")
-                whole["state"].setdefault(int(index), {})[field] = value
-        optimiser.load_state_dict(whole)
-    return step
+    return 18 if progress < 0.6 else 28 if progress < 0.85 else None
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
@@ -316,13 +262,15 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     network = clip_of(words, options.width, options.layers, options.text_width, options.text_layers)
     naming = torch.nn.Linear(network.config.projection_dim, len(words))
     both = torch.nn.ModuleDict({"clip": network, "naming": naming})
-    trained = optimisers(network, naming, options.rate)
-    begin = load_checkpoint(folder, both, trained) if options.resume else 0
+    trained = schedule.optimisers(both.named_parameters(), options.rate, ".layers.")
+    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
     network.train()
     size = sum(weight.numel() for weight in network.parameters())
     tests = {name: len(chosen) for name, chosen in icons.tests.items()}
     print(f"{len(icons.train)} pictures to train on, {tests} to test on, {size} weights", flush=True)
     history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
+    told_to_stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
     running, started = np.zeros(2), time.monotonic()
     earlier = history[-1]["seconds"] if history else 0
     for step in range(begin, options.steps):
@@ -333,9 +281,8 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
         texts = [captions.varied(icons.rows[i], titles[icons.rows[i]["set"]], wording) for i in chosen]
         shifted = np.roll(icons.pictures[chosen], draw.integers(-3, 4, 2), (1, 2))
         ids = words(texts, padding=True, truncation=True, return_tensors="pt")["input_ids"]
-        for optimiser in trained:
-            for group in optimiser.param_groups:
-                group["lr"] = options.rate * learning_rate(step, options.steps, min(60, options.steps // 10 + 1))
+        rate = options.rate * schedule.learning_rate(step, options.steps, min(60, options.steps // 10 + 1))
+        schedule.set_rate(trained, rate)
         with torch.autocast("cpu", torch.bfloat16):
             seen = picture_vectors(network, pixels(shifted), patches_at(step / options.steps))
             said = network.get_text_features(ids).pooler_output
@@ -353,18 +300,18 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
         running += [float(loss.detach()) for loss in losses]
         done = step + 1
         if done % 20 == 0:
-            rate = options.batch * (done - begin) / (time.monotonic() - started)
+            speed = options.batch * (done - begin) / (time.monotonic() - started)
             print(
-                f"[{done}/{options.steps}] loss {running[0] / 20:.3f} words {running[1] / 20:.3f} {rate:.0f}/s",
+                f"[{done}/{options.steps}] loss {running[0] / 20:.3f} words {running[1] / 20:.3f} {speed:.0f}/s",
                 flush=True,
             )
             running[:] = 0
-        last = done in (options.steps, options.stop_after)
+        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
         if done % options.every == 0 or last:
             found = {name: retrieval(network, words, *icons.test(name)) for name in icons.tests}
             history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), **found})
             print(history[-1], flush=True)
-            save_checkpoint(folder, both, trained, {"step": done, "options": vars(options), "history": history})
+            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
         if last:
             break
     return history[-1]

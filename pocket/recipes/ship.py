@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from recipes import work
+from recipes import checkpoints, work
 
 POCKET = Path(__file__).parents[1]
 WEIGHTS = POCKET / "src" / "palate_pocket" / "weights"
@@ -54,7 +54,6 @@ def digest(path: Path) -> str:
 def stored_clip(source: Path, into: Path) -> None:
     """The checkpoint's network as float16, with its tokenizer and picture processor: what `from_pretrained` opens."""
     import torch
-    from safetensors import safe_open
     from transformers import CLIPProcessor, CLIPTokenizer
 
     from recipes import clip
@@ -62,9 +61,7 @@ def stored_clip(source: Path, into: Path) -> None:
     options = work.read_json(source / "state.json")["options"]
     words = CLIPTokenizer.from_pretrained(source)
     network = clip.clip_of(words, options["width"], options["layers"], options["text_width"], options["text_layers"])
-    with safe_open(source / "checkpoint.safetensors", "pt") as file:
-        names = [name for name in file.keys() if name.startswith("network/clip.")]  # noqa: SIM118
-        network.load_state_dict({name.removeprefix("network/clip."): file.get_tensor(name) for name in names})
+    network.load_state_dict(checkpoints.weights(source, "clip"))
     network.to(torch.float16).save_pretrained(into)
     CLIPProcessor(clip.picture_processor(), words).save_pretrained(into)
 

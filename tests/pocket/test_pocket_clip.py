@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recipes import clip, work
+from pocket_world import small_world
+from recipes import clip, schedule
 
 
 def test_infonce_of_equal_scores_is_the_logarithm_of_the_batch() -> None:
@@ -35,38 +36,15 @@ def test_naming_weighs_rare_words_more() -> None:
 
 
 def test_the_rate_rises_in_a_line_and_ends_near_nothing() -> None:
-    assert clip.learning_rate(0, 100, 10) == pytest.approx(0.1)
-    assert clip.learning_rate(10, 100, 10) == pytest.approx(1.0)
-    assert clip.learning_rate(100, 100, 10) == pytest.approx(0.02)
+    assert schedule.learning_rate(0, 100, 10) == pytest.approx(0.1)
+    assert schedule.learning_rate(10, 100, 10) == pytest.approx(1.0)
+    assert schedule.learning_rate(100, 100, 10) == pytest.approx(0.02)
 
 
 def test_patches_with_ink_are_seen_first() -> None:
     shown = torch.ones(1, 3, 64, 64)
     shown[:, :, 8:16, 16:20] = -1.0
     assert 8 * 1 + 2 in clip.inked_patches(shown, 1)[0].tolist()
-
-
-def small_world(folder: Path) -> None:
-    rng = np.random.default_rng(0)
-    looks = {
-        "variant": "",
-        "categories": [],
-        "also": [],
-        "stroke": 0.0,
-        "round": False,
-        "tint": False,
-        "ink": 0.1,
-        "deep": 0.0,
-    }
-    for name in ("one", "two"):
-        rows = [
-            {"set": name, "icon": f"thing{i}", "name": f"thing{chr(97 + i % 26)}-{chr(97 + i // 26)}x", **looks}
-            for i in range(150)
-        ]
-        (folder / "pictures").mkdir(exist_ok=True)
-        np.save(folder / "pictures" / f"{name}.npy", rng.integers(0, 255, (150, 64, 64, 3), dtype=np.uint8))
-        work.write_lines(folder / "pictures" / f"{name}.jsonl", rows)
-    work.write_json(folder / "sets.json", {name: {"name": name.title()} for name in ("one", "two")})
 
 
 def test_two_steps_train_and_a_stopped_run_goes_on_to_the_same_weights(

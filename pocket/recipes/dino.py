@@ -1,0 +1,234 @@
+"""Trains the pocket DINO: `python -m recipes.dino` in pocket/, after sets and render; `--resume` goes on where it was.
+
+A `transformers.Dinov2Model` at 64 x 64 that is never shown a word: a student learns to say of small and large crops of
+an icon what its own moving average, the teacher, says of large ones (Caron et al. 2021, equation 3; the teacher's
+outputs balanced by Sinkhorn-Knopp as in Oquab et al. 2023, section 4). Logged: `loss` is that cross-entropy; `set@1`, how often
+the nearest other picture is of the same set, and `concept@1`, how often the nearest picture *of another family* shows
+the same concept, both among held-out pictures and beside what plain pixels reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes import captions, checkpoints, clip, pictures, schedule, work
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import Dinov2Model
+
+PROTOTYPES = 2048
+COLD, WARM = 0.05, 0.1
+"""Temperatures of the teacher and of the student."""
+
+
+def dino_of(width: int, layers: int) -> Dinov2Model:
+    from transformers import Dinov2Config, Dinov2Model
+
+    config = Dinov2Config(
+        hidden_size=width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        image_size=64,
+        patch_size=8,
+        layerscale_value=0.1,
+    )
+    network = Dinov2Model(config)
+    network.set_attn_implementation("eager")
+    return network
+
+
+def head_of(width: int) -> torch.nn.Sequential:
+    """Class token -> scores of the prototypes; dropped after training."""
+    from torch import nn
+
+    from recipes.layers import UnitLength
+
+    last = nn.Linear(128, PROTOTYPES, bias=False)
+    return nn.Sequential(nn.Linear(width, 512), nn.GELU(), nn.Linear(512, 128), UnitLength(), last)
+
+
+def balanced(scores: torch.Tensor, rounds: int = 3) -> torch.Tensor:
+    """Sinkhorn-Knopp on exp(scores / COLD): every prototype gets the same share, every row sums to 1. (n, k)"""
+    import torch
+
+    shares = torch.exp((scores - scores.max()) / COLD)
+    for _ in range(rounds):
+        shares = shares / shares.sum(0, keepdim=True).clamp_min(1e-12) / shares.shape[1]
+        shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-12) / shares.shape[0]
+    return shares * shares.shape[0]
+
+
+def agreement_loss(teacher: list[torch.Tensor], student: list[torch.Tensor]) -> torch.Tensor:
+    """Mean of -sum p_teacher log p_student over all pairs of different crops; the large crops come first in both."""
+    import torch
+
+    terms = [
+        -(told * (said / WARM).log_softmax(1)).sum(1).mean()
+        for i, told in enumerate(teacher)
+        for j, said in enumerate(student)
+        if i != j
+    ]
+    return torch.stack(terms).mean()
+
+
+def crops(shown: torch.Tensor, side: int, least: float, most: float) -> torch.Tensor:
+    """A square of each picture, `least` to `most` of its side long, anywhere in it, scaled to `side` x `side`."""
+    import torch
+    from torch.nn.functional import affine_grid, grid_sample
+
+    count = len(shown)
+    scale = least + (most - least) * torch.rand(count)
+    room = (1 - scale).clamp_min(0.05)
+    moved = (2 * torch.rand(count, 2) - 1) * room[:, None]
+    flat = torch.zeros(count, 2, 3)
+    flat[:, 0, 0] = scale
+    flat[:, 1, 1] = scale
+    flat[:, :, 2] = moved
+    grid = affine_grid(flat, [count, 3, side, side], align_corners=False)
+    # White is 0 after the shift, so that what lies outside the picture is white as well.
+    return grid_sample(shown - 1, grid, align_corners=False) + 1
+
+
+def recoloured(shown: torch.Tensor) -> torch.Tensor:
+    """Channels in another order, paler or darker ink: the paint is not what makes two pictures alike."""
+    import torch
+
+    order = torch.stack([torch.randperm(3) for _ in range(len(shown))])
+    mixed = shown.gather(1, order[:, :, None, None].expand_as(shown))
+    shown = torch.where(torch.rand(len(shown), 1, 1, 1) < 0.3, mixed, shown)
+    strength = 0.6 + 0.4 * torch.rand(len(shown), 3, 1, 1)
+    return (shown - 1) * strength + 1
+
+
+def class_tokens(network: Dinov2Model, shown: torch.Tensor, keep: int | None = None) -> torch.Tensor:
+    """The pooled output, from `keep` patches if given. (b, 3, s, s) -> (b, width)"""
+    import torch
+
+    tokens = network.embeddings(shown)
+    if keep is not None and keep < tokens.shape[1] - 1:
+        seen = clip.inked_patches(shown, keep) + 1
+        seen = torch.cat([torch.zeros(len(seen), 1, dtype=seen.dtype), seen], 1)
+        tokens = tokens.gather(1, seen[..., None].expand(-1, -1, tokens.shape[-1]))
+    vectors: torch.Tensor = network.layernorm(network.encoder(tokens).last_hidden_state)[:, 0]
+    return vectors
+
+
+def neighbours(vectors: NDArray[np.float32], rows: list[dict[str, Any]]) -> dict[str, float]:
+    """set@1 over all rows and concept@1 across families, over rows whose concept another family among them shows."""
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-9)
+    near = unit @ unit.T
+    np.fill_diagonal(near, -np.inf)
+    sets = np.array([row["set"] for row in rows])
+    families = np.array([captions.family(row) for row in rows])
+    concepts = np.array([captions.concept(row) for row in rows])
+    same_set = sets[near.argmax(1)] == sets
+    near[families[:, None] == families[None, :]] = -np.inf
+    possible = ((concepts[:, None] == concepts[None, :]) & (families[:, None] != families[None, :])).any(1)
+    same_concept = (concepts[near.argmax(1)] == concepts)[possible]
+    return {"set@1": round(float(same_set.mean()), 4), "concept@1": round(float(same_concept.mean()), 4)}
+
+
+def tests_of(rows: list[dict[str, Any]], most: int, seed: int) -> NDArray[np.int64]:
+    """Held-out and unseen pictures whose concepts several families draw, so that a right neighbour exists."""
+    parts = captions.split(rows)
+    shared = captions.families_per_concept(rows)
+    fit = [i for i, part in enumerate(parts) if part == "unseen" and shared[captions.concept(rows[i])] >= 4]
+    return np.sort(np.random.default_rng(seed).permutation(fit)[:most])
+
+
+def arguments(args: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--width", type=int, default=192)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--keep", type=int, default=28, help="patches of each large crop that a step sees")
+    parser.add_argument("--tests", type=int, default=1500)
+    parser.add_argument("--every", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--stop-after", type=int)
+    parser.add_argument("--name", default="dino")
+    return parser.parse_args(args)
+
+
+def main(args: list[str] | None = None) -> dict[str, Any]:
+    options = arguments(args)
+    import torch
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    folder = work.folder(options.name)
+    shown, rows = pictures.load()
+    parts = captions.split(rows)
+    train = np.array([i for i, part in enumerate(parts) if part == "train"])
+    tests = tests_of(rows, options.tests, options.seed)
+    network, head = dino_of(options.width, options.layers), head_of(options.width)
+    student = torch.nn.ModuleDict({"dino": network, "head": head})
+    teacher = copy.deepcopy(student).requires_grad_(False)
+    both = torch.nn.ModuleDict({"student": student, "teacher": teacher})
+    trained = schedule.optimisers(student.named_parameters(), options.rate, ".layer.")
+    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
+    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
+    grey = shown[tests].mean(-1).reshape(len(tests), 16, 4, 16, 4).mean((2, 4)).reshape(len(tests), -1)
+    plain = neighbours(grey - grey.mean(), [rows[i] for i in tests])
+    print(f"{len(train)} pictures to train on, {len(tests)} to test on; pixels reach {plain}", flush=True)
+
+    told_to_stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
+    running, started = 0.0, time.monotonic()
+    earlier = history[-1]["seconds"] if history else 0
+    for step in range(begin, options.steps):
+        draw = np.random.default_rng((options.seed, step))
+        torch.manual_seed(options.seed * 1_000_003 + step)
+        batch = clip.pixels(shown[draw.choice(train, options.batch, replace=False)])
+        large = [recoloured(crops(batch, 64, 0.7, 1.1)) for _ in range(2)]
+        small = [recoloured(crops(batch, 32, 0.35, 0.6)) for _ in range(2)]
+        schedule.set_rate(trained, options.rate * schedule.learning_rate(step, options.steps, options.steps // 10 + 1))
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                told = [teacher["head"](class_tokens(teacher["dino"], crop, options.keep)).float() for crop in large]
+            said = [student["head"](class_tokens(network, crop, options.keep)).float() for crop in (*large, *small)]
+        loss = agreement_loss([balanced(scores) for scores in told], said)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        for optimiser in trained:
+            optimiser.step()
+            optimiser.zero_grad()
+        momentum = 1 - 0.006 * (1 + math.cos(math.pi * step / options.steps)) / 2
+        with torch.no_grad():
+            for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
+                slow.lerp_(fast, 1 - momentum)
+        running += float(loss.detach())
+        done = step + 1
+        if done % 20 == 0:
+            speed = options.batch * (done - begin) / (time.monotonic() - started)
+            print(f"[{done}/{options.steps}] loss {running / 20:.3f} {speed:.0f}/s", flush=True)
+            running = 0.0
+        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
+        if done % options.every == 0 or last:
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                chunks = [tests[start : start + 250] for start in range(0, len(tests), 250)]
+                vectors = [class_tokens(teacher["dino"], clip.pixels(shown[chunk])).float() for chunk in chunks]
+            found = neighbours(torch.cat(vectors).numpy(), [rows[i] for i in tests])
+            history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), **found})
+            print(history[-1], flush=True)
+            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
+        if last:
+            break
+    return history[-1]
+
+
+if __name__ == "__main__":
+    main()
