@@ -202,7 +202,7 @@ def _read_all(listed: Iterator[Scanned | _Task], workers: int | None) -> Generat
             while pending:
                 yield from pending.popleft().result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _read_chunk(chunk: list[Scanned | _Task]) -> list[Scanned]:
