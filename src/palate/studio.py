@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from palate import settings as settings_file
-from palate.catalogue import models as model_rows
 from palate.catalogue.home import Home
 from palate.errors import PalateError
 from palate.ranking import Ranking
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from palate.check import Fault
     from palate.encoders.protocol import Encoder
     from palate.evaluate.report import Report
-    from palate.find.asking import Asked, Question
+    from palate.find.asking import Question
+    from palate.find.requirement import Asked
     from palate.importers.adding import Added
 
 
@@ -153,8 +153,9 @@ class Studio:
         top: int = 10,
     ) -> Ranking:
         from palate.find import asking
+        from palate.find.requirement import Asked
 
-        asked = asking.Asked(prompt, tuple(pictures), person=person)
+        asked = Asked(prompt, tuple(pictures), person=person)
         question = self._question(asked, base, tags, safe)
         return asking.find(question, by=by, weights=asking.weights_of(self.settings, weights)).top(top)
 
@@ -170,8 +171,9 @@ class Studio:
         top: int = 10,
     ) -> Ranking:
         from palate.find import asking
+        from palate.find.requirement import Asked
 
-        asked = asking.Asked(None, tuple(pictures), self._captions(pictures, captions))
+        asked = Asked(None, tuple(pictures), self._captions(pictures, captions))
         return asking.identify(self._question(asked, base, tags, safe), by=by).top(top)
 
     def similar(self, picture: str | Path, *, top: int = 10) -> Ranking:
@@ -181,8 +183,9 @@ class Studio:
 
     def _question(self, asked: Asked, base: str | None, tags: Sequence[str], safe: str | None) -> Question:
         from palate.find import asking
+        from palate.find.filters import Filters
 
-        filters = asking.Filters(base, tuple(tags), safe or self.settings.safe)
+        filters = Filters(base, tuple(tags), safe or self.settings.safe)
         return asking.put(self.home, self.settings, lambda: self.encoder, asked, filters)
 
     def _captions(self, pictures: Sequence[str | Path], given: Sequence[str]) -> tuple[str, ...]:
@@ -227,10 +230,21 @@ class Studio:
         executor: str = "serial",
         progress: Progress = nothing,
     ) -> Report:
-        from palate.evaluate.identification import evaluate_identification
+        from palate.evaluate.identification import construction_of, evaluate_identification
 
+        captioner = None
+        if self.settings.captioner != "none":
+            from palate.writers.captioners import open_captioner
+
+            captioner = open_captioner(self.settings.captioner)
         return evaluate_identification(
-            self, seeds=seeds, prompts=prompts, tasks=tasks, executor=executor, progress=progress
+            self.home,
+            self.settings,
+            lambda: self.encoder,
+            construction_of(seeds, prompts, tasks),
+            captioner=captioner,
+            executor=executor,
+            progress=progress,
         )
 
     def export(self, kind: str, folder: Path) -> dict[str, Any]:
@@ -255,7 +269,3 @@ class Studio:
             self.settings = settings_file.set_one(self.home.folder, name, value)
         self._encoder = None
         return {name: getattr(self.settings, name)}
-
-    def model_named(self, name: str) -> model_rows.Model:
-        with self.home.read() as connection:
-            return model_rows.named(connection, name)

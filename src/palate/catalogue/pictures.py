@@ -301,3 +301,13 @@ def prompts_of_text(connection: Connection, text: str) -> list[str]:
         .order_by(func.count(drawings.id).desc(), prompts.id)
     )
     return list(connection.execute(query).scalars())
+
+
+def of_drawings(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
+    """Drawing id to picture id, of those that were drawn."""
+    columns = tables.drawings.c
+    found: dict[str, str] = {}
+    for start in range(0, len(ids), 900):
+        query = select(columns.id, columns.picture_id).where(columns.id.in_(ids[start : start + 900]))
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    return found

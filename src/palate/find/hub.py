@@ -55,7 +55,7 @@ class Hub:
         known = self.specifications
         state = hashlib.blake2b(LEARNED_VERSION.encode(), digest_size=16)
         for part in (known.pictures, known.prompts, known.model_index, known.downloads):
-            state.update(np.ascontiguousarray(part))
+            state.update(part.tobytes())
         state.update("\n".join((*known.model_ids, *known.prompt_ids)).encode())
         return state.hexdigest()
 
@@ -68,7 +68,7 @@ class Hub:
             fresh.append(WordsHub.learn(self.specifications))
             return _packed(fresh[0])
 
-        learned = self._kept("words", learn)
+        learned = self.kept("words", learn)
         if fresh:
             return fresh[0]
         clip, mcos = (Nearness(*map(float, learned[name])) for name in ("clip", "mcos"))
@@ -77,20 +77,20 @@ class Hub:
     @cached_property
     def style(self) -> StyleIndex:
         """One vector a model."""
-        return StyleIndex.from_arrays(self._kept("style", lambda: fit_style(self.specifications).arrays()))
+        return StyleIndex.from_arrays(self.kept("style", lambda: fit_style(self.specifications).arrays()))
 
     @cached_property
     def style_scale(self) -> float:
         """Log-odds that a unit of style score is worth, from prompts that the index was not shown."""
         return float(
-            self._kept("style-scale", lambda: {"scale": np.array(learn_style_scale(self.specifications))})["scale"]
+            self.kept("style-scale", lambda: {"scale": np.array(learn_style_scale(self.specifications))})["scale"]
         )
 
     def words_scale(self, weights: Any) -> float:
         name = "words-scale-" + "-".join(f"{weight:g}" for weight in weights)
-        return float(self._kept(name, lambda: {"scale": np.array(words_scale(self.words, weights))})["scale"])
+        return float(self.kept(name, lambda: {"scale": np.array(words_scale(self.words, weights))})["scale"])
 
-    def _kept(self, what: str, learn: Callable[[], Arrays]) -> Arrays:
+    def kept(self, what: str, learn: Callable[[], Arrays]) -> Arrays:
         """Read what was learned from the same pictures before, or learn it and keep it, whole or not at all."""
         path = self.folder / f"{self.key}.{what}.npz"
         try:

@@ -81,7 +81,9 @@ def add_models(home: Home, source: str, *, progress: Progress) -> Added:
         elif source.count("/") == 1 and not source.startswith((".", "/", "~")):
             from palate.importers.hub import read_hub_model
 
-            _put_models(home, [read_hub_model(source)], answer)
+            model, warnings = read_hub_model(source)
+            _put_models(home, [model], answer)
+            answer.warnings.extend(warnings)
         else:
             raise PalateError("no_source", "is no folder, no hub id and no address", about=source)
         answer.matched += rematch(home)

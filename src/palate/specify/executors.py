@@ -36,7 +36,8 @@ class Drawn:
     png: bytes
     width: int
     height: int
-    degenerate: bool
+    degenerate: str | None
+    """Why it is no picture to speak of: black, constant, not finite."""
 
 
 class Workers(Protocol):

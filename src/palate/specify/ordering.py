@@ -71,7 +71,7 @@ def with_full_hashes(home: Home, models: Sequence[Model]) -> list[Model]:
     return ready
 
 
-def _able(home: Home, names: Sequence[str] | None) -> tuple[list[Model], list[Model]]:
+def able_models(home: Home, names: Sequence[str] | None) -> tuple[list[Model], list[Model]]:
     """The models that were named, or all that can draw; and every model that is here."""
     with home.read() as connection:
         everything = model_rows.listed(connection)
@@ -98,7 +98,7 @@ def specify(
     """Draw what is missing, then encode whatever has no vector, imported pictures included."""
     from palate.specify.encoding import encode_missing
 
-    able, everything = _able(home, models)
+    able, everything = able_models(home, models)
     bases = {model.base_location for model in able if model.kind == "adapter"}
     drawers = [model for model in able if models or model.location not in bases]
     asked = orders.read_prompts(prompts) if prompts else orders.default_prompts()
@@ -146,7 +146,7 @@ def draw(
     """Pictures of one prompt by one model; what was drawn before is not drawn again."""
     if not text.strip():
         raise PalateError("empty_prompt", "say what to draw", about="prompt")
-    [model], everything = _able(home, [name])
+    [model], everything = able_models(home, [name])
     prompt = Prompt(text, negative)
     with home.writing():
         [model] = with_full_hashes(home, [model])
