@@ -2,9 +2,10 @@
 
 A `transformers.Dinov2Model` at 64 x 64 that is never shown a word: a student learns to say of small and large crops of
 an icon what its own moving average, the teacher, says of large ones (Caron et al. 2021, equation 3; the teacher's
-outputs balanced by Sinkhorn-Knopp as in Oquab et al. 2023, section 4). Logged: `loss` is that cross-entropy; `set@1`, how often
-the nearest other picture is of the same set, and `concept@1`, how often the nearest picture *of another family* shows
-the same concept, both among held-out pictures and beside what plain pixels reach.
+outputs balanced by Sinkhorn-Knopp as in Oquab et al. 2023, section 4).
+Logged: `loss` is that cross-entropy; `set@1`, how often the nearest other picture is of the same set, and `concept@1`,
+how often the nearest picture *of another family* shows the same concept, both among held-out pictures and beside what
+plain pixels reach.
 """
 
 from __future__ import annotations

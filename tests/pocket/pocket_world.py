@@ -17,6 +17,7 @@ def small_world(folder: Path, sets: tuple[str, ...] = ("one", "two", "three", "f
         "tint": False,
         "ink": 0.1,
         "deep": 0.0,
+        "colours": 2,
     }
     (folder / "pictures").mkdir(exist_ok=True)
     for name in sets:
