@@ -1,0 +1,46 @@
+"""Keep other people's progress bars, advice and warnings off the terminal while their libraries load and run."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+LIBRARIES = ("transformers", "diffusers", "huggingface_hub", "peft", "accelerate", "torch", "httpx")
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Errors are still raised; what is only said is not. Everything is as before afterwards."""
+    from transformers.utils import logging as chatter
+
+    hub: Any = importlib.import_module("huggingface_hub.utils")  # it does not say in its types what it exports
+
+    loggers = [logging.getLogger(name) for name in LIBRARIES]
+    levels = [logger.level for logger in loggers]
+    bars, hub_bars = chatter.is_progress_bar_enabled(), not hub.are_progress_bars_disabled()
+    diffusers = sys.modules.get("diffusers")  # seconds to import, so only where somebody did
+    pipeline_bars = diffusers is not None and diffusers.utils.logging.is_progress_bar_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.CRITICAL)
+            chatter.disable_progress_bar()
+            hub.disable_progress_bars()
+            if diffusers is not None:
+                diffusers.utils.logging.disable_progress_bar()
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+            if bars:
+                chatter.enable_progress_bar()
+            if hub_bars:
+                hub.enable_progress_bars()
+            if diffusers is not None and pipeline_bars:
+                diffusers.utils.logging.enable_progress_bar()
