@@ -64,6 +64,7 @@ def test_an_adapter_sits_on_the_base_its_card_names_else_on_its_family() -> None
     assert orders.base_of(INK, [other, BASE, INK]) == BASE
     assert orders.base_of(replace(INK, base_location="/other"), [BASE, other]) == other
     assert orders.base_of(BASE, [BASE]) is None
+    assert orders.base_of(replace(INK, base=None), [BASE, INK]) == BASE
 
 
 def test_an_adapter_without_a_base_is_told_so() -> None:

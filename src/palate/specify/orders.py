@@ -112,7 +112,7 @@ def order_of(task: Task) -> Order:
 
 
 def base_of(model: Model, models: Sequence[Model]) -> Model | None:
-    """What an adapter sits on: what its card names, else the one pipeline or checkpoint of its base family."""
+    """What an adapter sits on: what its card names, else its base family's, else the only base there is."""
     if model.kind != "adapter":
         return None
     able = [other for other in models if other.kind in ("pipeline", "checkpoint") and other.state == "ready"]
@@ -122,6 +122,8 @@ def base_of(model: Model, models: Sequence[Model]) -> Model | None:
     family = [other for other in able if model.base is not None and other.base == model.base]
     if family:
         return min(family, key=lambda other: (other.kind != "pipeline", other.name))
+    if model.base is None and len(able) == 1:
+        return able[0]
     raise PalateError(
         "no_base",
         f"it is an adapter for {model.base or 'an unknown base'}, and no such base is here",
