@@ -75,8 +75,8 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
     # Colour is rare among icons and hard to draw: every other picture has some, where there are enough.
     colourful = train[[rows[i]["colours"] > 1 for i in train]]
-    vae = autoencoder_of(options.width)
-    network = torch.nn.ModuleDict({"vae": vae}).to(memory_format=torch.channels_last)
+    vae = autoencoder_of(options.width).to(memory_format=torch.channels_last)
+    network = torch.nn.ModuleDict({"vae": vae})
     trained: list[torch.optim.Optimizer] = [torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98))]
     begin = checkpoints.restore(folder, network, trained) if options.resume else 0
     history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
@@ -95,7 +95,7 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
             drawn = vae.decode(latents).sample
         # The pull to 0 keeps latents where the decoder's tanh is near a line, and near what noise looks like.
         loss = edges_error(drawn.float(), wanted) + 1e-3 * latents.float().square().mean()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         trained[0].step()
         trained[0].zero_grad()

@@ -25,4 +25,9 @@ def small_world(folder: Path, sets: tuple[str, ...] = ("one", "two", "three", "f
         rows = [{"set": name, "icon": thing, "name": thing, **said} for thing in things]
         np.save(folder / "pictures" / f"{name}.npy", rng.integers(0, 255, (150, 64, 64, 3), dtype=np.uint8))
         work.write_lines(folder / "pictures" / f"{name}.jsonl", rows)
-    work.write_json(folder / "sets.json", {name: {"name": name.title()} for name in sets})
+    work.write_json(folder / "sets.json", {name: info_of(name) for name in sets})
+
+
+def info_of(name: str) -> dict[str, object]:
+    said = {"author": "A. Person", "licence": "MIT", "licence_url": "", "category": "UI", "downloads": None}
+    return {"name": name.title(), **said}
