@@ -119,17 +119,85 @@ Chance is {1 / options["tests"]:.1%} at 1 and {5 / options["tests"]:.1%} at 5.
 """
 
 
+def stored_dino(source: Path, into: Path) -> None:
+    """The teacher as float16, with its picture processor."""
+    import torch
+
+    from recipes import clip, dino
+
+    options = work.read_json(source / "state.json")["options"]
+    network = dino.dino_of(options["width"], options["layers"])
+    network.load_state_dict(checkpoints.weights(source, "teacher.dino"))
+    network.to(torch.float16).save_pretrained(into)
+    clip.picture_processor().save_pretrained(into)
+
+
+def measured_dino(into: Path, seed: int, tests: int) -> dict[str, dict[str, float]]:
+    """set@1 and concept@1 of the stored files, beside those of plain pixels and of the shipped pocket CLIP."""
+    import torch
+    from transformers import CLIPModel, Dinov2Model
+
+    from recipes import clip, dino, pictures
+
+    shown, rows = pictures.load()
+    chosen = dino.tests_of(rows, tests, seed)
+    told = [rows[i] for i in chosen]
+    seen = [clip.pixels(shown[chosen[start : start + 250]]) for start in range(0, len(chosen), 250)]
+    grey = shown[chosen].mean(-1).reshape(len(chosen), 16, 4, 16, 4).mean((2, 4)).reshape(len(chosen), -1)
+    network = Dinov2Model.from_pretrained(into, dtype=torch.float32)
+    with torch.no_grad():
+        vectors = torch.cat([network(part).pooler_output for part in seen]).numpy()
+        found = {
+            "plain pixels": dino.neighbours(grey - grey.mean(), told),
+            "pocket DINO": dino.neighbours(vectors, told),
+        }
+        if (WEIGHTS / "clip" / "model.safetensors").exists():
+            words_too = CLIPModel.from_pretrained(WEIGHTS / "clip", dtype=torch.float32)
+            vectors = torch.cat([words_too.get_image_features(part).pooler_output for part in seen]).numpy()
+            found["pocket CLIP (taught by words)"] = dino.neighbours(vectors, told)
+    return found
+
+
+def dino_card(into: Path, state: dict[str, Any], measured: dict[str, dict[str, float]], sets: dict[str, Any]) -> str:
+    options, weights = state["options"], into / "model.safetensors"
+    asked = " ".join(f"--{name} {options[name]}" for name in ("steps", "batch", "rate", "seed"))
+    return f"""---
+license: apache-2.0
+library_name: transformers
+---
+# Pocket DINO
+
+A `transformers.Dinov2Model` for icons and emoji of 64 x 64 pixels, self-supervised: it was never shown a word.
+
+- Data: pictures of {len(sets)} icon sets (see ATTRIBUTIONS), rendered at 64 x 64. Logos are left out.
+- Made by: `python -m recipes.dino {asked}` in pocket/, {state["history"][-1]["seconds"] / 60:.0f} minutes on
+  {options["threads"]} shared CPU core(s), then `python -m recipes.ship dino`.
+- With: torch {version("torch")}, transformers {version("transformers")}, seed {options["seed"]}.
+- Weights: float16, {weights.stat().st_size / 2**20:.1f} MiB, sha256 `{digest(weights)}`.
+
+## Measured on the stored files
+On pictures of concepts that training never showed. set@1: the nearest other picture is of the same set. concept@1: the
+nearest picture of another family of sets shows the same concept, where one among the tests does.
+
+{chr(10).join(table(measured))}
+"""
+
+
 def main(args: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["clip"])
+    parser.add_argument("kind", choices=["clip", "dino"])
     options = parser.parse_args(args)
+    stored, measure, card = {
+        "clip": (stored_clip, measured_clip, clip_card),
+        "dino": (stored_dino, measured_dino, dino_card),
+    }[options.kind]
     sets = work.read_json(work.folder() / "sets.json")
     into, source = WEIGHTS / options.kind, work.folder(options.kind)
     into.mkdir(parents=True, exist_ok=True)
     state = work.read_json(source / "state.json")
-    stored_clip(source, into)
-    measured = measured_clip(into, state["options"]["seed"], state["options"]["tests"])
-    (into / "README.md").write_text(clip_card(into, state, measured, sets), encoding="utf-8")
+    stored(source, into)
+    measured = measure(into, state["options"]["seed"], state["options"]["tests"])
+    (into / "README.md").write_text(card(into, state, measured, sets), encoding="utf-8")
     work.write_json(into / "measured.json", {"tests": measured, "history": state["history"]})
     (POCKET / "ATTRIBUTIONS").write_text(attributions(sets), encoding="utf-8")
     too_large = [path.name for path in into.iterdir() if path.stat().st_size > LARGEST]

@@ -29,5 +29,12 @@ def small_world(folder: Path, sets: tuple[str, ...] = ("one", "two", "three", "f
 
 
 def info_of(name: str) -> dict[str, object]:
-    said = {"author": "A. Person", "licence": "MIT", "licence_url": "", "category": "UI", "downloads": None}
+    said = {
+        "author": "A. Person",
+        "author_url": "",
+        "licence": "MIT",
+        "licence_url": "",
+        "category": "UI",
+        "downloads": None,
+    }
     return {"name": name.title(), **said}
