@@ -271,7 +271,7 @@ def _fid(benchmark: Benchmark, chosen: NDArray[np.intp]) -> Metric:
     rng = np.random.default_rng(0)
     again = []
     for _ in range(FID_DRAWS):
-        drawn: NDArray[np.int64] = rng.integers(0, models, size=models)
+        drawn = rng.choice(models, size=models)
         rows = np.add.outer(drawn * tasks * seeds, np.arange(tasks * seeds)).ravel()
         again.append(frechet_distance(asked[rows], answered[rows]))
     low, high = np.percentile(again, [2.5, 97.5])
