@@ -16,7 +16,8 @@ def save(folder: Path, network: torch.nn.Module, trained: list[torch.optim.Optim
     import torch
     from safetensors.torch import save_file
 
-    tensors = {f"network/{name}": value.contiguous() for name, value in network.state_dict().items()}
+    # Copies, because weights may be tied and a tensor in a file has one name.
+    tensors = {f"network/{name}": value.detach().clone().contiguous() for name, value in network.state_dict().items()}
     for number, optimiser in enumerate(trained):
         for index, values in optimiser.state_dict()["state"].items():
             for name, value in values.items():

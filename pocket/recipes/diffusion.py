@@ -124,7 +124,7 @@ def arguments(args: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--average", type=float, default=0.998, help="how slowly the shipped average follows")
     parser.add_argument("--tests", type=int, default=256)
     parser.add_argument("--every", type=int, default=250)

@@ -1,0 +1,318 @@
+"""Trains the pocket Janus: `python -m recipes.janus` in pocket/, after vq; `--resume` goes on where it was.
+
+A `transformers.JanusForConditionalGeneration` (Chen et al. 2025): one language model that writes a picture's codes for
+words, words for a picture, and the next picture for a history of pictures. Each step is of one of the three kinds. The
+codes are computed once. Logged: `draw`, `name`, `next`, the cross-entropies per code and per word of the three kinds;
+`held`, the same on held-out pictures; the words are left out of one drawing in ten, as Janus guides itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes import bpe, captions, checkpoints, clip, pictures, schedule, vq, work
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import JanusForConditionalGeneration, PreTrainedTokenizerFast
+
+PLACES = 64
+"""Codes of a picture, and vectors that the reading half makes of one."""
+BEGIN, END, PLACE = "<begin_of_image>", "<end_of_image>", "<image_placeholder>"
+BOS, EOS, PAD = "<|startoftext|>", "<|endoftext|>", "<|pad|>"
+PERSON, ASSISTANT = "<|user|>", "<|assistant|>"
+MARKS = [BOS, EOS, PAD, BEGIN, END, PLACE, PERSON, ASSISTANT]
+QUESTION = "what is this"
+HISTORY = 2
+"""Pictures before the one to draw in training; a position costs as much as a word, so a few teach what many mean."""
+WITHOUT_WORDS = 0.1
+
+
+def tokenizer_from(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast:
+    """The captions' byte pairs as for the pocket CLIP, with Janus' marks, and no mark put at the end by itself."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import CLIPTokenizer, PreTrainedTokenizerFast
+
+    shape = CLIPTokenizer().backend_tokenizer
+    words: Counter[str] = Counter()
+    for word, count in Counter(" ".join([*texts, QUESTION]).split()).items():
+        for piece, _ in shape.pre_tokenizer.pre_tokenize_str(shape.normalizer.normalize_str(word)):
+            words[piece] += count
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*letters, *(letter + bpe.FOLLOWS for letter in letters)]
+    merges = bpe.learn_merges(words, vocabulary - len(tokens) - len(MARKS), fewest=3)
+    tokens += [left + right for left, right in merges]
+    numbers = {token: number for number, token in enumerate(dict.fromkeys([*MARKS, *tokens]))}
+    inner = Tokenizer(models.BPE(numbers, merges, end_of_word_suffix=bpe.FOLLOWS))
+    inner.normalizer, inner.pre_tokenizer = shape.normalizer, shape.pre_tokenizer
+    inner.decoder = decoders.Sequence([decoders.BPEDecoder(suffix=bpe.FOLLOWS)])
+    inner.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", special_tokens=[(BOS, numbers[BOS])])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        padding_side="left",
+        extra_special_tokens={
+            "image_token": PLACE,
+            "boi_token": BEGIN,
+            "eoi_token": END,
+            "person_token": PERSON,
+            "assistant_token": ASSISTANT,
+        },
+    )
+
+
+def janus_of(words: Any, coder: dict[str, Any], width: int, layers: int, seeing: int) -> JanusForConditionalGeneration:
+    from transformers import (
+        GenerationConfig,
+        JanusConfig,
+        JanusForConditionalGeneration,
+        JanusVisionConfig,
+        LlamaConfig,
+    )
+
+    text = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=width,
+        intermediate_size=8 * width // 3 // 32 * 32,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        max_position_embeddings=1024,
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+        tie_word_embeddings=True,
+    )
+    sight = JanusVisionConfig(
+        hidden_size=192,
+        num_hidden_layers=seeing,
+        num_attention_heads=3,
+        image_size=64,
+        patch_size=8,
+        projection_dim=width,
+        num_image_tokens=PLACES,
+    )
+    config = JanusConfig(
+        text_config=text.to_dict(),
+        vision_config=sight.to_dict(),
+        vq_config=vq.vq_config(coder["codes"], coder["channels"], width).to_dict(),
+        image_token_id=words.convert_tokens_to_ids(PLACE),
+    )
+    network = JanusForConditionalGeneration(config)
+    network.set_attn_implementation("eager")
+    network.generation_config = GenerationConfig(
+        bos_token_id=words.bos_token_id,
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+        do_sample=True,
+        guidance_scale=3.0,
+        max_length=256,
+        generation_kwargs={"boi_token_id": words.convert_tokens_to_ids(BEGIN)},
+    )
+    return network
+
+
+def to_draw(caption: str) -> str:
+    """The words before a picture's codes, as a conversation."""
+    return f"{PERSON} {caption} {ASSISTANT}{BEGIN}"
+
+
+def to_name() -> str:
+    return f"{PERSON}{BEGIN}{PLACE * PLACES}{END} {QUESTION} {ASSISTANT}"
+
+
+def after_history() -> str:
+    return f"{PERSON}{(BEGIN + PLACE * PLACES + END) * HISTORY}{ASSISTANT}{BEGIN}"
+
+
+def drawing_loss(network: Any, ids: Any, mask: Any, codes: torch.Tensor, seen: Any | None) -> torch.Tensor:
+    """Cross-entropy of the codes (b, 64) after the tokens (b, t), which may hold places for pictures `seen`."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    embedded = network.get_input_embeddings()(ids)
+    if seen is not None:
+        features = network.model.get_image_features(seen).pooler_output.reshape(-1, embedded.shape[-1])
+        places = (ids == network.config.image_token_id)[..., None]
+        embedded = embedded.masked_scatter(places, features.to(embedded.dtype))
+    before = network.prepare_embeddings_for_image_generation(codes[:, :-1])
+    whole = torch.cat([embedded, before.to(embedded.dtype)], 1)
+    mask = torch.cat([mask, torch.ones_like(codes[:, :-1])], 1)
+    states = network.model.language_model(inputs_embeds=whole, attention_mask=mask, use_cache=False).last_hidden_state
+    guesses = network.model.generation_head(states[:, -codes.shape[1] :])
+    return cross_entropy(guesses.float().flatten(0, 1), codes.flatten())
+
+
+def naming_loss(network: Any, ids: Any, mask: Any, answers: Any, seen: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the caption after the picture; `answers` are the ids where the caption is, -100 elsewhere."""
+    loss: torch.Tensor = network(
+        input_ids=ids, attention_mask=mask, pixel_values=seen, labels=answers, use_cache=False
+    ).loss
+    return loss
+
+
+class Lessons:
+    """Batches of the three kinds, each from a seed."""
+
+    def __init__(
+        self, words: Any, shown: NDArray[np.uint8], rows: list[dict[str, Any]], codes: NDArray[np.int64]
+    ) -> None:
+        self.words, self.shown, self.rows, self.codes = words, shown, rows, codes
+        self.of_look: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for index, row in enumerate(rows):
+            self.of_look[row["set"], " ".join(captions.looks(row))].append(index)
+
+    def loss(
+        self, network: Any, kind: str, chosen: NDArray[np.int64], texts: list[str], rng: random.Random
+    ) -> torch.Tensor:
+        import torch
+
+        codes = torch.from_numpy(self.codes[chosen])
+        if kind == "name":
+            prompts = [f"{to_name()} {text} {EOS}" for text in texts]
+            batch = self.words(prompts, padding=True, return_tensors="pt")
+            ids, mask = batch["input_ids"], batch["attention_mask"]
+            asked = ids == self.words.convert_tokens_to_ids(ASSISTANT)
+            answers = ids.masked_fill((asked.cumsum(1) == 0) | asked, -100)
+            return naming_loss(network, ids, mask, answers, clip.pixels(self.shown[chosen]))
+        if kind == "next":
+            batch = self.words([after_history()] * len(chosen), return_tensors="pt")
+            looks = [(self.rows[i]["set"], " ".join(captions.looks(self.rows[i]))) for i in chosen]
+            before = [index for look in looks for index in rng.choices(self.of_look[look], k=HISTORY)]
+            return drawing_loss(
+                network, batch["input_ids"], batch["attention_mask"], codes, clip.pixels(self.shown[before])
+            )
+        batch = self.words([to_draw(text) for text in texts], padding=True, return_tensors="pt")
+        ids = batch["input_ids"]
+        silent = torch.tensor([rng.random() < WITHOUT_WORDS for _ in texts])[:, None]
+        kept = (ids == self.words.bos_token_id) | (ids == self.words.convert_tokens_to_ids(BEGIN))
+        ids = ids.masked_fill(silent & ~kept, self.words.pad_token_id)
+        return drawing_loss(network, ids, batch["attention_mask"], codes, None)
+
+
+def codes_of(network: Any, shown: NDArray[np.uint8], path: Path) -> NDArray[np.int64]:
+    """(n, 64), computed once and kept."""
+    import torch
+
+    if path.exists():
+        kept: NDArray[np.int64] = np.load(path, allow_pickle=False).astype(np.int64)
+        return kept
+    found = np.empty((len(shown), PLACES), np.int64)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for start in range(0, len(shown), 256):
+            part = shown[start : start + 256]
+            found[start : start + 256] = network.encode(clip.pixels(part)).image_tokens.reshape(len(part), -1).numpy()
+    with path.with_suffix(".new").open("wb") as file:
+        np.save(file, found.astype(np.int16), allow_pickle=False)
+    path.with_suffix(".new").replace(path)
+    return found
+
+
+def arguments(args: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--seeing", type=int, default=4, help="layers of the half that reads pictures")
+    parser.add_argument("--vocabulary", type=int, default=4096)
+    parser.add_argument("--tests", type=int, default=128)
+    parser.add_argument("--every", type=int, default=250)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--stop-after", type=int)
+    parser.add_argument("--codes", default="vq", help="the work folder's picture codes")
+    parser.add_argument("--name", default="janus")
+    return parser.parse_args(args)
+
+
+def main(args: list[str] | None = None) -> dict[str, Any]:
+    options = arguments(args)
+    import torch
+    from transformers import PreTrainedTokenizerFast
+
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    folder, coder = work.folder(options.name), work.folder(options.codes)
+    shown, rows = pictures.load()
+    parts = np.array(captions.split(rows))
+    train, held = np.flatnonzero(parts == "train"), np.flatnonzero(parts == "held")
+    tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
+    titles = {name: info["name"] for name, info in work.read_json(work.folder() / "sets.json").items()}
+    if options.resume:
+        words = PreTrainedTokenizerFast.from_pretrained(folder)
+    else:
+        wording = random.Random(options.seed)
+        words = tokenizer_from(
+            [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in train], options.vocabulary
+        )
+        words.save_pretrained(folder)
+    network = janus_of(
+        words, work.read_json(coder / "state.json")["options"], options.width, options.layers, options.seeing
+    )
+    network.model.vqmodel.load_state_dict(checkpoints.weights(coder, "vq"))
+    network.model.vqmodel.requires_grad_(False)
+    # The codes' vectors are known before the first step; only what they mean has to be learned.
+    network.model.generation_embeddings.load_state_dict(network.model.vqmodel.quantize.embedding.state_dict())
+    lessons = Lessons(words, shown, rows, codes_of(network.model.vqmodel, shown, folder / "codes.npy"))
+    both = torch.nn.ModuleDict({"janus": network})
+    learning = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+    trained = schedule.optimisers(learning, options.rate, ".layers.")
+    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
+    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
+    told_to_stop: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
+    running: dict[str, list[float]] = defaultdict(list)
+    started, earlier = time.monotonic(), history[-1]["seconds"] if history else 0
+    for step in range(begin, options.steps):
+        draw, wording = np.random.default_rng((options.seed, step)), random.Random(options.seed * 1_000_003 + step)
+        kind = wording.choices(("draw", "name", "next"), (5, 3, 1))[0]
+        chosen = draw.choice(train, options.batch // 2 if kind == "next" else options.batch, replace=False)
+        texts = [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in chosen]
+        if kind == "name":
+            texts = [captions.canonical(rows[i]) for i in chosen]
+        schedule.set_rate(trained, options.rate * schedule.learning_rate(step, options.steps, options.steps // 20 + 1))
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = lessons.loss(network, kind, chosen, texts, wording)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_([weight for _, weight in learning], 1.0)
+        for optimiser in trained:
+            optimiser.step()
+            optimiser.zero_grad()
+        running[kind].append(float(loss.detach()))
+        done = step + 1
+        if done % 20 == 0:
+            speed = options.batch * (done - begin) / (time.monotonic() - started)
+            said = " ".join(f"{name} {np.mean(values):.3f}" for name, values in sorted(running.items()))
+            print(f"[{done}/{options.steps}] {said} {speed:.0f}/s", flush=True)
+            running.clear()
+        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
+        if done % options.every == 0 or last:
+            texts = [captions.canonical(rows[i]) for i in tests]
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                found = {
+                    kind: round(float(lessons.loss(network, kind, tests, texts, random.Random(0))), 4)
+                    for kind in ("draw", "name", "next")
+                }
+            history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), "held": found})
+            print(history[-1], flush=True)
+            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
+        if last:
+            break
+    return history[-1]
+
+
+if __name__ == "__main__":
+    main()

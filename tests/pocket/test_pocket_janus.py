@@ -1,0 +1,74 @@
+"""The recipes of the pocket Janus: codes and words."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from pocket_world import small_world
+from recipes import checkpoints, janus, vq, work
+from transformers import PreTrainedTokenizerFast
+
+
+def flags(**numbers: object) -> list[str]:
+    return [word for name, number in numbers.items() for word in (f"--{name.replace('_', '-')}", str(number))]
+
+
+def test_a_vector_takes_the_code_of_its_direction_whatever_its_length() -> None:
+    codebook = torch.eye(2)
+    vectors = torch.tensor([[9.0, 1.0], [0.1, 0.2]]).T.reshape(1, 2, 1, 2)
+    passed, codes, _ = vq.quantised(vectors, codebook)
+    assert codes.tolist() == [[0, 1]]
+    assert torch.allclose(passed[0, :, 0, 0], torch.tensor([1.0, 0.0]))
+
+
+def test_a_vector_on_its_code_costs_nothing() -> None:
+    _, _, loss = vq.quantised(torch.tensor([3.0, 0.0]).reshape(1, 2, 1, 1), torch.eye(2))
+    assert float(loss) == 0.0
+
+
+def test_codes_that_nobody_uses_move_to_where_pictures_are() -> None:
+    codebook = torch.eye(3)
+    assert vq.revive(codebook, torch.tensor([5.0, 0.0, 1.0]), torch.tensor([[0.6, 0.8, 0.0]])) == 1
+    assert codebook[1].tolist() == pytest.approx([0.6, 0.8, 0.0])
+    assert codebook[0].tolist() == [1.0, 0.0, 0.0]
+
+
+def test_two_steps_of_codes_train_and_a_stopped_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WORK", str(tmp_path))
+    small_world(tmp_path)
+    small = flags(steps=2, batch=4, codes=16, tests=4)
+    vq.main([*small, "--stop-after", "1"])
+    last = vq.main([*small, "--resume"])
+    assert last["step"] == 2
+    assert 0 < last["used"] <= 1
+
+
+def test_the_tokenizer_knows_the_marks_and_gives_words_back() -> None:
+    words = janus.tokenizer_from(["red apple", "red car"], 600)
+    ids = words(janus.to_draw("red apple"))["input_ids"]
+    assert words.convert_ids_to_tokens(ids)[0] == janus.BOS
+    assert words.convert_ids_to_tokens(ids)[-1] == janus.BEGIN
+    assert words.decode(ids, skip_special_tokens=True).split() == ["red", "apple"]
+    assert words(janus.to_name())["input_ids"].count(words.convert_tokens_to_ids(janus.PLACE)) == 64
+
+
+def test_two_steps_of_janus_train_and_it_draws_and_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WORK", str(tmp_path))
+    small_world(tmp_path)
+    vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
+    small = flags(steps=2, batch=4, width=64, layers=1, seeing=1, vocabulary=700, tests=4)
+    janus.main([*small, "--stop-after", "1"])
+    last = janus.main([*small, "--resume"])
+    assert last["step"] == 2
+    assert set(last["held"]) == {"draw", "name", "next"}
+    assert all(0 < value < 20 for value in last["held"].values())
+    words = PreTrainedTokenizerFast.from_pretrained(tmp_path / "janus")
+    network = janus.janus_of(words, work.read_json(tmp_path / "vq" / "state.json")["options"], 64, 1, 1)
+    network.load_state_dict(checkpoints.weights(tmp_path / "janus", "janus"), strict=False)
+    asked = words([janus.to_draw("thing a")], return_tensors="pt")
+    codes = network.generate(**asked, generation_mode="image")
+    assert codes.shape == (1, 64)
+    assert network.decode_image_tokens(codes).shape == (1, 64, 64, 3)
+    asked = words([janus.to_name()], return_tensors="pt")
+    told = network.generate(**asked, pixel_values=torch.zeros(1, 3, 64, 64), max_new_tokens=3)
+    assert told.shape[0] == 1
