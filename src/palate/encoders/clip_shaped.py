@@ -1,0 +1,112 @@
+"""CLIP, SigLIP and SigLIP 2: pictures and words in one space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from palate.encoders.identity import space_id
+from palate.encoders.places import read_config
+from palate.encoders.preprocessing import Fit, read_preprocessing
+from palate.encoders.protocol import Vectors
+from palate.encoders.running import Precision, Runner
+from palate.quiet import quietly
+
+if TYPE_CHECKING:
+    import torch
+
+CLASSES = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
+"""A configuration's model_type to the class of transformers that reads it."""
+
+
+class ClipShaped:
+    """A two-tower network. CLIP squashes pictures as GEMRec does, unless asked to crop; SigLIP always squashed."""
+
+    reads_words = True
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        device: str | None = None,
+        fit: Fit | None = None,
+        precision: Precision = "auto",
+    ) -> None:
+        import transformers
+
+        self.name = name
+        config = read_config(folder, "config.json")
+        self.model_type = str(config.get("model_type"))
+        safely: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        with quietly():
+            network = getattr(transformers, CLASSES[self.model_type]).from_pretrained(
+                folder, use_safetensors=True, **safely
+            )
+            self._tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **safely)
+        words = network.config.text_config
+        self.dim = int(getattr(network.config, "projection_dim", 0) or words.hidden_size)
+        if self.model_type != "clip":
+            self.dim = int(getattr(words, "projection_size", None) or words.hidden_size)
+        self.words_limit = min(int(words.max_position_embeddings), int(self._tokenizer.model_max_length))
+        self._runner = Runner(network, device, precision=precision)
+        if self.model_type == "siglip2":
+            self._patches = transformers.Siglip2ImageProcessorPil.from_pretrained(folder, local_files_only=True)
+            described = {"patches": self._patches.max_num_patches, "mean": self._patches.image_mean}
+        else:
+            self.preprocessing = read_preprocessing(folder, config, fit, own="squash")
+            described = self.preprocessing.as_json()
+        self.id = space_id(folder, described, self.dim)
+
+    def encode_pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
+        return self._runner.over(pictures, self._see, self.dim)
+
+    def encode_words(self, words: Sequence[str]) -> Vectors:
+        """In order of length, so that short texts are not padded to a long one's size; answered in the order given."""
+        import numpy as np
+
+        order = np.argsort([len(text) for text in words], kind="stable")
+        vectors = np.empty((len(words), self.dim), dtype=np.float32)
+        with quietly():
+            vectors[order] = self._runner.exact([words[place] for place in order], self._read, self.dim)
+        return vectors
+
+    def cut(self, words: Sequence[str]) -> list[bool]:
+        if not words:
+            return []
+        with quietly():
+            tokens = self._tokenizer(list(words), truncation=False)["input_ids"]
+        return [len(row) > self.words_limit for row in tokens]
+
+    def _see(self, part: Sequence[Image.Image]) -> torch.Tensor:
+        import torch
+
+        if self.model_type == "siglip2":
+            given = self._patches([picture.convert("RGB") for picture in part], return_tensors="pt")
+            given = {name: value.to(self._runner.device) for name, value in given.items()}
+        else:
+            sized = torch.from_numpy(self.preprocessing.stacked(part)).to(self._runner.device)
+            given = {"pixel_values": self.preprocessing.normalised(sized)}
+        return features(self._runner.network.get_image_features(**given))
+
+    def _read(self, part: Sequence[str]) -> torch.Tensor:
+        # SigLIP was trained on padded texts without a mask, so padding is part of what it reads.
+        padding: bool | str = True if self.model_type == "clip" else "max_length"
+        tokens = self._tokenizer(
+            list(part), padding=padding, truncation=True, max_length=self.words_limit, return_tensors="pt"
+        )
+        given = {
+            name: tokens[name].to(self._runner.device) for name in ("input_ids", "attention_mask") if name in tokens
+        }
+        if self.model_type == "siglip":
+            given.pop("attention_mask", None)
+        return features(self._runner.network.get_text_features(**given))
+
+
+def features(answer: Any) -> torch.Tensor:
+    """transformers 5 answers an object whose `pooler_output` is the vector, earlier ones the vector itself."""
+    vectors: torch.Tensor = getattr(answer, "pooler_output", answer)
+    return vectors
