@@ -9,6 +9,6 @@ pins = {
     for dist in distributions()
     if dist.metadata["Name"].lower().replace("_", "-") not in OURS
 }
-print("# Made by `make lock`. torch is the CPU build where pip finds one; for a GPU see docs/guide/gpu.md.")
+print("# Made by `make lock`. torch is the CPU build where pip finds one; for a GPU see docs/guide/full-size.md.")
 for name, version in sorted(pins.items()):
     print(f"{name}=={version}")
