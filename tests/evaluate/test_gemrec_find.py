@@ -124,8 +124,8 @@ def test_the_whole_evaluation_reports_and_writes_its_run(folder: Path, tmp_path:
     assert set(specification["files"]) == {"clip.npz", "roster.csv", "promptset.csv"}
     cases = [json.loads(line) for line in (run / "cases.jsonl").read_text().splitlines()]
     scores = [json.loads(line) for line in (run / "scores.jsonl").read_text().splitlines()]
-    assert len(cases) == 3
-    assert len(scores) == report.cases
+    assert [case["known"] for case in cases] == [25, 25, 25]
+    assert len(scores) == 15
     assert {row["prompt"] for row in scores} == {name for case in cases for name in case["asked"]}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 from palate.errors import PalateError
 from palate.evaluate.gemrec_evidence import evaluate_evidence
 from palate.evaluate.gemrec_find import Hub, Splits, evaluate_find, hub_of
+from palate.evaluate.gemrec_identify import evaluate_identify
 from palate.evaluate.report import Metric, Report, write_run
 from palate.evaluate.splits import family_splits, task_count
 from palate.importers.gemrec import read_gemrec
@@ -32,19 +33,20 @@ def evaluate_gemrec(folder: Path, *, seed: int = 0, splits: int = 5, out: Path |
     began = time.perf_counter()
     hub = _hub(folder)
     made = family_splits(hub.families, test=task_count(len(hub.words)), splits=splits, seed=seed)
+    identified = evaluate_identify(hub, made, seed=seed)
     found = evaluate_find(hub, made, seed=seed)
-    together = evaluate_evidence(hub, made, seed=seed)
+    together = evaluate_evidence(hub, made, seed=seed, styles=identified.styles, learned=found.learned)
     report = Report(
         scenario=SCENARIO,
-        metrics={**found.metrics, **together},
-        cases=found.cases,
+        metrics={**identified.metrics, **found.metrics, **together},
+        cases=identified.cases + found.cases,
         unscored=found.unscored,
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
-        tables={**found.tables, **_evidence_table(together)},
+        tables={**identified.tables, **found.tables, **_evidence_table(together)},
     )
     if out is not None:
-        write_run(out, _specification(folder, hub, seed), _cases(hub, made), found.scores, report)
+        write_run(out, _specification(folder, hub, seed), _cases(hub, made, identified.tuned), found.scores, report)
     return report
 
 
@@ -102,9 +104,14 @@ def _specification(folder: Path, hub: Hub, seed: int) -> dict[str, Any]:
     }
 
 
-def _cases(hub: Hub, splits: Splits) -> list[dict[str, Any]]:
-    """Which prompts each split asks; all others specify the models."""
+def _cases(hub: Hub, splits: Splits, tuned: Sequence[Mapping[str, float]]) -> list[dict[str, Any]]:
+    """Which prompts each split asks; all others specify the models. And what the methods chose for themselves."""
     return [
-        {"split": number, "asked": [hub.prompt_names[prompt] for prompt in asked], "known": len(known)}
+        {
+            "split": number,
+            "asked": [hub.prompt_names[prompt] for prompt in asked],
+            "known": len(known),
+            "tuned": dict(tuned[number]),
+        }
         for number, (known, asked) in enumerate(splits)
     ]

@@ -55,19 +55,27 @@ class Cases:
 
 
 def evaluate_evidence(
-    hub: Hub, splits: Splits, *, seed: int = 0, styles: Mapping[int, StyleIndex] | None = None
+    hub: Hub,
+    splits: Splits,
+    *,
+    seed: int = 0,
+    styles: Mapping[int, StyleIndex] | None = None,
+    learned: Mapping[int, WordsHub] | None = None,
 ) -> dict[str, Metric]:
-    """All three definitions over all splits; intervals by resampling the asked prompts. `styles`: fitted, by split."""
+    """All three definitions over all splits; intervals by resampling the asked prompts.
+
+    `styles` and `learned` are those already fitted to the splits' specification prompts, by split.
+    """
     cases = Cases()
     likeness = real_style_likeness(hub)
     for number, (known, asked) in enumerate(splits):
         specifications = specifications_of(hub, known)
         style = (styles or {}).get(number) or fit_style(specifications)
-        learned = WordsHub.learn(specifications)
+        words = (learned or {}).get(number) or WordsHub.learn(specifications)
         seen = learn_style_scale(specifications)
-        by_clip = words_scale(learned, BY_CLIP)
-        by_gre = words_scale(learned, GEMREC_WEIGHTS)
-        found = words_scores(learned, hub.words[asked])
+        by_clip = words_scale(words, BY_CLIP)
+        by_gre = words_scale(words, GEMREC_WEIGHTS)
+        found = words_scores(words, hub.words[asked])
         rng = np.random.default_rng([seed, number])
         examples = {q: _style_scores(style, hub, q, captioned=False) for q in asked}
         for at, p in enumerate(asked):

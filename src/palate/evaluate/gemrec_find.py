@@ -79,6 +79,8 @@ class FindPart:
     scores: list[dict[str, Any]]
     cases: int
     unscored: int
+    learned: dict[int, WordsHub]
+    """What each split's specification prompts taught."""
 
 
 def hub_of(data: Gemrec) -> Hub:
@@ -125,26 +127,24 @@ def evaluate_find(hub: Hub, splits: Splits, *, seed: int = 0) -> FindPart:
     """All methods over all splits; intervals by resampling prompts."""
     cases: dict[str, list[float]] = {}
     prompts: list[int] = []
-    hidden_prompts: list[int] = []
     hidden_cases: dict[str, list[float]] = {}
+    hubs: dict[int, WordsHub] = {}
     for number, (known, asked) in enumerate(splits):
-        learned = WordsHub.learn(specifications_of(hub, known))
+        learned = hubs[number] = WordsHub.learn(specifications_of(hub, known))
         for name, ranked in _methods(hub, learned, known, asked).items():
             _append(cases, f"{name}/spearman", spearman(ranked["gre"], hub.gre[asked]))
             _append(cases, f"{name}/overlap@{TOP}", overlap_at(ranked["gre"], hub.gre[asked], TOP))
             _append(cases, f"{name}/spearman_clip", spearman(ranked["clip"], hub.clip[asked]))
         for name, ranking in _ablations(hub, learned, asked):
             _append(cases, f"{name}/spearman", spearman(ranking, hub.gre[asked]))
-        prompts += asked.tolist()
         rng = np.random.default_rng([seed, number])
         for name, values in _hidden_models(hub, known, asked, rng).items():
             _append(hidden_cases, f"{name}/spearman_models", values)
-        hidden_prompts += asked.tolist()
-    metrics = _metrics(cases, prompts, seed) | _metrics(hidden_cases, hidden_prompts, seed)
+        prompts += asked.tolist()
+    metrics = _metrics(cases, prompts, seed) | _metrics(hidden_cases, prompts, seed)
+    tables, rows = _tables(hub, cases, prompts, metrics), _score_rows(hub, cases, prompts)
     unscored = int(np.isnan(cases["find/spearman"]).sum())
-    return FindPart(
-        metrics, _tables(hub, cases, prompts, metrics), _score_rows(hub, cases, prompts), len(prompts), unscored
-    )
+    return FindPart(metrics, tables, rows, len(prompts), unscored, hubs)
 
 
 def _methods(hub: Hub, learned: WordsHub, known: Indices, asked: Indices) -> dict[str, dict[str, Floats]]:

@@ -62,8 +62,11 @@ def _totals(cases: Floats, clusters: Clusters | None) -> tuple[Floats, Floats]:
         return cases, np.ones_like(cases)
     if len(clusters) != len(cases):
         raise PalateError("unpaired", f"{len(cases)} cases, but {len(clusters)} cluster names")
-    numbers: dict[object, int] = {}
-    index = np.array([numbers.setdefault(name, len(numbers)) for name in clusters])
+    if isinstance(clusters, np.ndarray):
+        index = np.unique(clusters, return_inverse=True)[1]
+    else:
+        numbers: dict[object, int] = {}
+        index = np.array([numbers.setdefault(name, len(numbers)) for name in clusters])
     return np.bincount(index, weights=cases).astype(np.float64), np.bincount(index).astype(np.float64)
 
 
