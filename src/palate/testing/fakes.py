@@ -13,8 +13,9 @@ and words are the mean of the axes they name, made unit. So the cosine of "red c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +150,7 @@ class FakeCaptioner:
     """Says colour and shape, as `FakeEncoder` sees them."""
 
     name = "fake"
+    skipped: Mapping[int, str] = MappingProxyType({})
 
     def caption(self, pictures: Sequence[Image.Image]) -> list[str]:
         vectors = FakeEncoder().encode_pictures(pictures)

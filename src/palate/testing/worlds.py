@@ -284,7 +284,7 @@ def build_tiny_blip(folder: Path | str, *, seed: int = 0) -> Path:
     (target / "vocab.txt").write_text("\n".join(words) + "\n")
     tokenizer = BertTokenizer(str(target / "vocab.txt"))
     sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    text = {**sizes, "encoder_hidden_size": 32, "vocab_size": len(words), "max_position_embeddings": 32}
+    text = {**sizes, "encoder_hidden_size": 32, "vocab_size": len(words), "max_position_embeddings": 64}
     special = {"bos_token_id": 5, "eos_token_id": 3, "sep_token_id": 3, "pad_token_id": 0}
     with seeded(seed), quiet():
         config = BlipConfig(
