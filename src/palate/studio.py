@@ -123,9 +123,12 @@ class Studio:
         workers: int | None = None,
         progress: Progress = nothing,
     ) -> dict[str, Any]:
+        from palate.find.hub import Hub
+        from palate.find.requirement import space_of_home
+        from palate.find.scores import Weights
         from palate.specify.ordering import specify
 
-        return specify(
+        done = specify(
             self.home,
             self.settings,
             lambda: self.encoder,
@@ -136,6 +139,14 @@ class Studio:
             workers=workers,
             progress=progress,
         )
+        try:
+            hub = Hub.load(self.home, space_of_home(self.home, self.settings.encoder))
+        except PalateError as error:
+            if error.code not in ("nothing_specified", "nothing_credited"):
+                raise
+        else:
+            hub.learn(Weights(*self.settings.weights), progress)
+        return done
 
     # -- asking -------------------------------------------------------------------------------------------------
 

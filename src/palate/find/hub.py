@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from palate.catalogue.vectors import Space
 from palate.find.drawn import tabulate
 from palate.find.evidence import fit_scale
 from palate.find.loading import load_specifications
-from palate.find.scores import norm_pop
+from palate.find.scores import Weights, norm_pop
 from palate.find.specification import Specifications
 from palate.find.style import StyleIndex, fit_style
 from palate.find.unseen import Nearness
@@ -86,7 +85,15 @@ class Hub:
             self.kept("style-scale", lambda: {"scale": np.array(learn_style_scale(self.specifications))})["scale"]
         )
 
-    def words_scale(self, weights: Any) -> float:
+    def learn(self, weights: Weights, progress: Callable[[str, int, int], None]) -> None:
+        """Everything that the first question would have to wait for."""
+        steps = (lambda: self.words, lambda: self.style, lambda: self.style_scale, lambda: self.words_scale(weights))
+        for done, step in enumerate(steps):
+            progress("learning", done, len(steps))
+            step()
+        progress("learning", len(steps), len(steps))
+
+    def words_scale(self, weights: Weights) -> float:
         name = "words-scale-" + "-".join(f"{weight:g}" for weight in weights)
         return float(self.kept(name, lambda: {"scale": np.array(words_scale(self.words, weights))})["scale"])
 
