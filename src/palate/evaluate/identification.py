@@ -38,7 +38,7 @@ from palate.specify.encoding import encode_missing, open_all, space_of
 
 if TYPE_CHECKING:
     from palate.encoders.protocol import Encoder
-    from palate.writers.captioners import Captioner
+    from palate.writers.protocol import Captioner
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]

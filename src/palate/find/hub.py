@@ -87,11 +87,12 @@ class Hub:
 
     def learn(self, weights: Weights, progress: Callable[[str, int, int], None]) -> None:
         """Everything that the first question would have to wait for."""
-        steps = (lambda: self.words, lambda: self.style, lambda: self.style_scale, lambda: self.words_scale(weights))
-        for done, step in enumerate(steps):
-            progress("learning", done, len(steps))
-            step()
-        progress("learning", len(steps), len(steps))
+        names = ("words", "style", "style_scale")
+        for done, name in enumerate(names):
+            progress("learning", done, len(names) + 1)
+            getattr(self, name)
+        self.words_scale(weights)
+        progress("learning", len(names) + 1, len(names) + 1)
 
     def words_scale(self, weights: Weights) -> float:
         name = "words-scale-" + "-".join(f"{weight:g}" for weight in weights)
