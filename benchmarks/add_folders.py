@@ -14,6 +14,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from import_models import write as write_models
@@ -30,7 +31,7 @@ def timed(verb: Callable[[], Added]) -> tuple[float, Added]:
 
 def measured(studio: Studio, what: str, folder: Path, count: int) -> dict[str, object]:
     """First time, second time, and in another place."""
-    add = studio.add_models if what == "models" else studio.add_pictures
+    add = studio.add_models if what == "models" else partial(studio.add_pictures, encode=False)
     first, added = timed(lambda: add(folder))
     again, unchanged = timed(lambda: add(folder))
     folder.rename(folder.with_name("moved"))

@@ -60,10 +60,25 @@ class Studio:
 
         return adding.add_models(self.home, str(source), progress=progress)
 
-    def add_pictures(self, folder: str | Path, *, listing: Path | None = None, progress: Progress = nothing) -> Added:
+    def add_pictures(
+        self, folder: str | Path, *, listing: Path | None = None, encode: bool = True, progress: Progress = nothing
+    ) -> Added:
+        """Read what is there and, where the encoder is at hand, encode it: it can be asked about at once."""
         from palate.importers import adding
 
-        return adding.add_pictures(self.home, Path(folder), listing=listing, progress=progress)
+        added = adding.add_pictures(self.home, Path(folder), listing=listing, progress=progress)
+        if encode and added.anything:
+            from palate.specify.encoding import encode_missing
+
+            try:
+                encoded = encode_missing(self.home, self.encoder, progress=progress)
+            except PalateError as error:
+                if error.code.startswith("storage"):
+                    raise
+                added.warnings.append(f"not encoded yet, so it cannot be searched: {error}")
+            else:
+                added.refused.extend(encoded.refused.values())
+        return added
 
     def add_dataset(self, kind: str, folder: str | Path) -> Added:
         from palate.importers import adding

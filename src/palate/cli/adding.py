@@ -28,6 +28,9 @@ def pictures(
     prompts: Annotated[
         Path | None, typer.Option("--prompts", help="A CSV or JSON Lines file of file, model, prompt, seed.")
     ] = None,
+    encode: Annotated[
+        bool, typer.Option("--encode/--no-encode", help="Encode them too, so that they can be searched at once.")
+    ] = True,
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
@@ -35,7 +38,7 @@ def pictures(
     from palate.cli import printing
 
     with studio(hub) as opened, printing.progress(quiet=json) as progress:
-        added = opened.add_pictures(folder, listing=prompts, progress=progress)
+        added = opened.add_pictures(folder, listing=prompts, encode=encode, progress=progress)
     printing.added(added, json=json)
 
 
