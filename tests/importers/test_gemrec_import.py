@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from palate.errors import PalateError
-from palate.importers.gemrec import base_family, read_gemrec
+from palate.importers.gemrec import read_gemrec
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "gemrec"
 
@@ -226,9 +226,13 @@ def test_missing_files_columns_and_fields_are_named(folder: Path) -> None:
         read_gemrec(folder / "elsewhere")
 
 
-def test_bases_have_one_short_form() -> None:
-    written = ["SD 1.4", "SD 1.5", "SD 2.1", "SD 2.1 768", "Other", "", "SDXL"]
-    assert [base_family(name) for name in written] == ["SD14", "SD15", "SD21", "SD21", None, None, "SDXL"]
+@pytest.mark.parametrize(
+    ("written", "base"),
+    [("SD 1.4", "SD14"), ("SD 2.1", "SD21"), ("SD 2.1 768", "SD21-768"), ("Other", None), ("", None)],
+)
+def test_bases_have_the_short_form_of_every_importer(folder: Path, written: str, base: str | None) -> None:
+    write_csv(folder / "roster.csv", [{**ROSTER[0], "baseModel": written}])
+    assert read_gemrec(folder).models[0].base == base
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the GEMRec features are not at hand")

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from palate.catalogue.records import Model, Prompt
 from palate.errors import PalateError
+from palate.importers.bases import base_family
 
 Row = Mapping[str, str]
 
@@ -35,7 +36,6 @@ _ROSTER = ("model_name", "modelVersion_id", "model_download_count")
 _PROMPTS = ("prompt_id", "prompt")
 _BOOK = ("modelVersion_id", "prompt_id")
 _SCORES = ("nsfw_score", "mcos_score", "clip_score", "norm_clip", "norm_mcos", "norm_nsfw", "norm_pop")
-_BASES = {"sd14": "SD14", "sd15": "SD15", "sd20": "SD20", "sd20768": "SD20", "sd21": "SD21", "sd21768": "SD21"}
 _MOST_DOWNLOADS = 10**12
 
 
@@ -108,12 +108,6 @@ def read_gemrec(folder: Path) -> Gemrec:
         features=None if vectors is None else read_features(vectors, models, prompts),
         book=() if book is None else tuple(_book(book, models, prompts)),
     )
-
-
-def base_family(published: str) -> str | None:
-    """The short form of GEMRec's `baseModel`: 'SD 1.5' -> SD15, 'SD 2.1 768' -> SD21, 'Other' -> None."""
-    key = "".join(letter for letter in published.lower() if letter.isalnum())
-    return _BASES.get(key) or (None if key in {"", "other", "unknown"} else published.strip())
 
 
 def read_features(file: Path, models: tuple[Model, ...], prompts: tuple[Prompt, ...]) -> Features:
