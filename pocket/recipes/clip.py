@@ -197,7 +197,7 @@ class Icons:
     def __init__(self, tests: int, seed: int, only: set[str] | None = None) -> None:
         self.pictures, self.rows = pictures.load(only)
         parts = captions.split(self.rows)
-        keys = pictures.coarse_keys(self.pictures)
+        keys = pictures.kept_keys(self.pictures)
         trained = {keys[i] for i, part in enumerate(parts) if part == "train"}
         self.train = np.array([i for i, part in enumerate(parts) if part == "train"])
         self.tests = {}
