@@ -76,7 +76,8 @@ def _rows(studio: Studio, ranking: Ranking) -> list[str]:
     parts = []
     for place, row in enumerate(ranking, 1):
         why = "; ".join(html.escape(reason.text) for reason in row.reasons)
-        shown = studio.show(row.id)["examples"][:6]
+        behind = dict.fromkeys(id for reason in row.reasons for id in reason.pictures)
+        shown = [*behind, *(id for id in studio.show(row.id)["examples"] if id not in behind)][:6]
         pictures = "".join(_picture(studio.home.blobs.path(id)) for id in shown)
         parts.append(f"<h3>{place}. {html.escape(row.name)} ({row.score:.3g})</h3><p>{why}</p>{pictures}")
     return parts
