@@ -87,17 +87,32 @@ def export_dataset(
     printing.as_json(answer) if json else printing.facts(answer)
 
 
+def run_folder(scenario: str) -> Path:
+    """In the home where there is one, else among the system's temporary files."""
+    import tempfile
+    import time
+
+    from palate.settings import home_folder
+
+    home = home_folder()
+    if not home.is_dir():
+        return Path(tempfile.mkdtemp(prefix=f"palate-{scenario}-"))
+    return home / "runs" / time.strftime(f"{scenario}-%Y%m%d-%H%M%S")
+
+
 def evaluate_gemrec(
     data: Annotated[Path, typer.Option("--data", help="A folder with GEMRec's features, roster and prompts.")],
     seed: Annotated[int, typer.Option("--seed", help="Which random splits.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the run's plain files; the home's runs/ by default.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Identify and find on GEMRec's real features: every method, with 95 % intervals."""
     from palate.cli import printing
     from palate.evaluate.gemrec import evaluate_gemrec as measure
 
-    answer = measure(data, seed=seed, out=out)
+    answer = measure(data, seed=seed, out=out or run_folder("gemrec"))
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 
