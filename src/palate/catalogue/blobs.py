@@ -27,6 +27,7 @@ class Blobs:
     def __init__(self, folder: Path, *, reserve: int = RESERVE) -> None:
         self.folder = folder
         self.reserve = reserve
+        self._synced: set[Path] = set()
 
     def path(self, id: str) -> Path:
         return self.folder / id[:2] / id
@@ -35,11 +36,11 @@ class Blobs:
         """Store bytes durably and answer their id; storing the same bytes twice is one blob."""
         name = content_id(data)
         target = self.path(name)
-        if target.exists() and target.stat().st_size == len(data):
-            return name
         try:
+            if target.exists() and target.stat().st_size == len(data):
+                self._sync_way_to(target)  # whoever put it there may have been killed before doing so
+                return name
             self._require_room(len(data))
-            fresh = not target.parent.exists()
             target.parent.mkdir(parents=True, exist_ok=True)
             scratch = target.with_name(f".{name}.{secrets.token_hex(4)}")
             try:
@@ -47,9 +48,7 @@ class Blobs:
                 os.replace(scratch, target)  # noqa: PTH105 - the call that the durability argument names
             finally:
                 scratch.unlink(missing_ok=True)
-            _sync_folder(target.parent)
-            if fresh:
-                _sync_folder(self.folder)
+            self._sync_way_to(target)
         except OSError as error:
             raise _storage_error(error, len(data)) from error
         return name
@@ -72,6 +71,13 @@ class Blobs:
         for path in leftovers:
             path.unlink(missing_ok=True)
         return len(leftovers)
+
+    def _sync_way_to(self, target: Path) -> None:
+        """The file's entry in its folder, and once a process that folder's own entry."""
+        _sync_folder(target.parent)
+        if target.parent not in self._synced:
+            _sync_folder(self.folder)
+            self._synced.add(target.parent)
 
     def _require_room(self, size: int) -> None:
         with suppress(AttributeError):  # no statvfs on Windows: the write itself will tell

@@ -22,21 +22,26 @@ class WriterLock:
     """Held from construction to `release`; a second writer is told who holds it."""
 
     def __init__(self, path: Path) -> None:
-        self._file: IO[str] = path.open("a+")
+        try:
+            self._file: IO[str] = path.open("a+")
+        except OSError as error:
+            raise PalateError(
+                "storage_unwritable", f"cannot be written: {error.strerror}", about=str(path.parent)
+            ) from error
         if not _try_lock(self._file):
             self._file.seek(0)
-            holder = _holder(self._file.read())
+            said = _holder(self._file.read())
             self._file.close()
             raise PalateError(
                 "library_in_use",
-                f"this home is being written by {holder}",
+                f"this home is being written by {said}",
                 about=str(path.parent),
                 hint="wait for it, or stop it: nothing is lost",
             )
-        self._file.seek(0)
-        self._file.truncate()
-        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "boot": _boot_id()}, self._file)
-        self._file.flush()
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "boot": _boot_id()}
+        with suppress(OSError):  # a full disk: the lock holds all the same, only its holder's name is not told
+            os.ftruncate(self._file.fileno(), 0)
+            os.write(self._file.fileno(), json.dumps(holder).encode())
 
     def release(self) -> None:
         self._file.close()

@@ -57,12 +57,19 @@ def checked(array: NDArray[np.floating], dim: int) -> NDArray[np.float32]:
     if array.ndim != 2 or array.shape[1] != dim:
         raise PalateError("embedding_invalid", f"vectors of shape {array.shape} do not fit a space of {dim} dimensions")
     rows = np.ascontiguousarray(array, dtype="<f4")
-    norms = np.linalg.norm(rows, axis=1)
-    bad = ~np.isfinite(norms) | (np.abs(norms - 1) > NORM_TOLERANCE)
+    bad = ~sound(rows)
     if bad.any():
         worst = int(np.argmax(bad))
-        raise PalateError("embedding_invalid", f"vector {worst} has length {norms[worst]:.4g}, not 1; none was stored")
+        length = np.linalg.norm(rows[worst])
+        raise PalateError("embedding_invalid", f"vector {worst} has length {length:.4g}, not 1; none was stored")
     return rows
+
+
+def sound(rows: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which rows are finite and of unit length."""
+    norms = np.linalg.norm(rows, axis=1)
+    within: NDArray[np.bool_] = np.abs(norms - 1) <= NORM_TOLERANCE  # false for what is not finite
+    return within
 
 
 def put(

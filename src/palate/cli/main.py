@@ -8,6 +8,7 @@ import typer
 
 from palate.cli import adding, asking, drawing, keeping
 
+STOPPED = 130
 app = typer.Typer(
     name="palate",
     help="Recommends what generative image models should make for a person: which model, which prompt, which picture.",
@@ -50,7 +51,7 @@ app.command()(keeping.check)
 
 def run() -> None:
     """What the `palate` command runs: every error is one line on standard error, and an exit code."""
-    from palate.cli.printing import report_error
+    from palate.cli.printing import note, report_error
     from palate.errors import PalateError
 
     try:
@@ -58,9 +59,13 @@ def run() -> None:
     except PalateError as error:
         report_error(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201 - the door speaks
-        sys.exit(130)
+    except OSError as error:  # a file that somebody named cannot be read or written, or the disk is full
+        report_error(PalateError("system_refused", (error.strerror or str(error)).lower(), about=error.filename))
+        sys.exit(PalateError.exit_code)
+    except SystemExit as end:
+        if end.code == STOPPED:  # what typer makes of Ctrl-C
+            note("stopped; run the same command again to go on")
+        raise
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from palate.catalogue.records import Credit, CreditRole, Drawing, Model, Picture
 from palate.errors import PalateError
 from palate.jobs import tasks as queue
 from palate.jobs.tasks import LeaseLostError, Task
-from palate.specify.executors import Batch, Drawn, Pool, Workers
+from palate.specify.executors import Batch, Drawn, Workers
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -74,7 +74,7 @@ def run(
                     break
                 finished, _ = wait(pending, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    _settle(home, future, pending.pop(future), owner, outcome, workers)
+                    _settle(home, future, pending.pop(future), owner, outcome)
                 with home.read() as connection:
                     progress("drawing", queue.states(connection, job).get("done", 0), total)
         except BaseException:
@@ -104,26 +104,13 @@ def _fill(
             return
         base = claimed[0].payload["base"]
         batch = Batch(models[claimed[0].group], models[base] if base else None, tuple(claimed), device)
-        try:
-            pending[workers.submit(batch)] = batch
-        except BrokenProcessPool:
-            pending[_failed(PalateError("worker_died", "a drawing process died"))] = batch
+        pending[workers.submit(batch)] = batch
 
 
-def _failed(error: Exception) -> Future[list[Drawn]]:
-    future: Future[list[Drawn]] = Future()
-    future.set_exception(error)
-    return future
-
-
-def _settle(
-    home: Home, future: Future[list[Drawn]], batch: Batch, owner: str, outcome: Outcome, workers: Workers
-) -> None:
+def _settle(home: Home, future: Future[list[Drawn]], batch: Batch, owner: str, outcome: Outcome) -> None:
     try:
         drawn = future.result()
     except BrokenProcessPool:
-        if isinstance(workers, Pool):
-            workers.restart()
         _fail(home, batch.tasks, owner, "the drawing process died (out of memory?)", for_good=False)
         return
     except PalateError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,14 +115,25 @@ def _encode_pictures(
     opened: Sequence[Image.Image | PalateError],
     answer: Encoded,
 ) -> None:
-    good = [(id, picture) for id, picture in zip(ids, opened, strict=True) if not isinstance(picture, PalateError)]
+    good = {id: picture for id, picture in zip(ids, opened, strict=True) if not isinstance(picture, PalateError)}
     bad = {id: error for id, error in zip(ids, opened, strict=True) if isinstance(error, PalateError)}
-    encoded = encoder.encode_pictures([picture for _, picture in good]) if good else None
+    kept: list[str] = []
+    if good:
+        encoded = encoder.encode_pictures(list(good.values()))
+        sound = vectors.sound(encoded)
+        kept = list(compress(good, sound))
+        bad.update({id: _without_vector(home, id) for id in compress(good, ~sound)})
     with home.write() as connection:
-        if encoded is not None:
-            vectors.put(connection, space, "picture", [id for id, _ in good], encoded)
+        if kept:
+            vectors.put(connection, space, "picture", kept, encoded[sound])
         for id, error in bad.items():
             state: PictureState = "missing" if error.code == "picture_missing" else "degenerate"
             picture_rows.set_state(connection, id, state)
-    answer.pictures += len(good)
+    answer.pictures += len(kept)
     answer.refused.update({id: str(error) for id, error in bad.items()})
+
+
+def _without_vector(home: Home, id: str) -> PalateError:
+    with home.read() as connection:
+        [place, *_] = [*picture_rows.originals(connection, id), id]
+    return PalateError("embedding_invalid", "the encoder gives no finite vector for it", about=place)

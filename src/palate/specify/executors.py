@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Literal, Protocol
 
 from palate.catalogue.records import Model
@@ -138,17 +140,20 @@ class Pool:
         self._pool: Executor | None = None
 
     def submit(self, batch: Batch) -> Future[list[Drawn]]:
+        """After a worker died the pool of the standard library is broken for good, so a new one is made."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.count, mp_context=get_context("spawn"), initializer=_quiet_worker, initargs=(self.count,)
-            )
-        return self._pool.submit(draw_batch, batch)
-
-    def restart(self) -> None:
-        """After a worker died: the pool of the standard library is broken for good, so a new one is made."""
-        if self._pool is not None:
+            self._pool = self._fresh()
+        try:
+            return self._pool.submit(draw_batch, batch)
+        except BrokenProcessPool:
             self._pool.shutdown(wait=False, cancel_futures=True)
-        self._pool = None
+            self._pool = self._fresh()
+            return self._pool.submit(draw_batch, batch)
+
+    def _fresh(self) -> Executor:
+        return ProcessPoolExecutor(
+            self.count, mp_context=get_context("spawn"), initializer=_quiet_worker, initargs=(self.count,)
+        )
 
     def close(self) -> None:
         if self._pool is not None:
@@ -162,7 +167,16 @@ def _quiet_worker(count: int) -> None:
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // count))
+
+
+def _end_with_the_parent() -> None:
+    """A worker waits for work through a pipe that it holds open itself: a killed parent it would wait for for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def open_workers(name: ExecutorName, count: int | None = None) -> Workers:
