@@ -1,0 +1,135 @@
+"""How fast and how surely style is found among a million models, against scoring every one of them.
+
+    python benchmarks/style_search.py [--models 1000000] [--questions 256] [--pictures 6] [--data DIR]
+
+The models' vectors are drawn from the mean and covariance of the real ones: the style index of the GEMRec models. The
+questions are real: pictures of prompts that the index was not fitted on, `--pictures` of one model to each. Prints
+a table and one JSON line; `ratio` is exact time over graph time for a question, both in batches over all cores.
+Without GEMRec's features the real ones are replaced by a made-up hub, and the line says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.catalogue.index import GraphConfig, VectorIndex, exact_search
+from palate.find.specification import Specifications
+from palate.find.style import StyleIndex, fit_style
+
+TOP = 10
+ROUNDS = 3
+
+
+def hub(data: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
+    """(P, M, d) pictures and (P, d) words."""
+    if (data / "clip_vit_l14.npz").exists():
+        with np.load(data / "clip_vit_l14.npz", allow_pickle=False) as file:
+            return file["images"].astype(np.float32), file["prompts"].astype(np.float32), "GEMRec"
+    rng = np.random.default_rng(0)
+    style = rng.standard_normal((120, 256)) * np.linspace(1.0, 0.05, 256)
+    words = rng.standard_normal((60, 256))
+    pictures = words[:, None] + style[None] + rng.standard_normal((60, 120, 256))
+    return pictures.astype(np.float32), words.astype(np.float32), "made up"
+
+
+def fit(pictures: NDArray[np.float32], words: NDArray[np.float32]) -> StyleIndex:
+    prompts, models, dim = pictures.shape
+    known = Specifications.build(
+        [str(model) for model in range(models)],
+        np.tile(np.arange(models), prompts),
+        pictures.reshape(-1, dim),
+        prompts=np.repeat(words, models, axis=0),
+    )
+    return fit_style(known)
+
+
+def sampled(index: StyleIndex, count: int, rng: np.random.Generator) -> tuple[Any, Any]:
+    """`count` vectors with the real ones' mean and covariance, and the penalties that go with them."""
+    real = index.vectors[:, :-2].astype(np.float64)
+    values, U = np.linalg.eigh(np.cov(real.T))
+    root = (U * np.sqrt(np.maximum(values, 0.0))).T.astype(np.float32)
+    vectors = np.empty((count, real.shape[1]), dtype=np.float32)
+    for start in range(0, count, 65536):
+        some = vectors[start : start + 65536]
+        some[:] = rng.standard_normal(some.shape, dtype=np.float32) @ root + real.mean(axis=0)
+    return vectors, -0.5 * np.einsum("nk,nk->n", vectors, vectors)
+
+
+def questions(
+    index: StyleIndex, pictures: NDArray[np.float32], words: NDArray[np.float32], count: int, each: int
+) -> tuple[Any, Any]:
+    """(count, k) and how many pictures stand behind each."""
+    rng = np.random.default_rng(each)
+    asked = []
+    for number in range(count):
+        model = number % pictures.shape[1]
+        prompts = rng.choice(len(words), min(each, len(words)), replace=False)
+        asked.append(index.query(pictures[prompts, model], words[prompts]))
+    table = np.array(asked)
+    return np.ascontiguousarray(table[:, :-2]), np.ascontiguousarray(table[:, -2])
+
+
+def best_of(rounds: int, work: Any) -> tuple[float, Any]:
+    """The least time of some rounds, and the last answer."""
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        answer = work()
+        times.append(time.perf_counter() - began)
+    return min(times), answer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="style search against exact search")
+    parser.add_argument("--models", type=int, default=1_000_000)
+    parser.add_argument("--questions", type=int, default=256)
+    parser.add_argument("--pictures", type=int, nargs="+", default=[6, 1])
+    parser.add_argument("--effort", type=int, nargs="+", default=[128, 256, 512, 1024])
+    parser.add_argument("--dimensions", type=int, default=64)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data" / "gemrec")
+    args = parser.parse_args()
+    pictures, words, source = hub(args.data)
+    held_out = min(14, len(words) // 4)
+    style = fit(pictures[:-held_out], words[:-held_out])
+    vectors, bias = sampled(style, args.models, np.random.default_rng(0))
+    config = GraphConfig(dimensions=min(args.dimensions, vectors.shape[1]))
+    began = time.perf_counter()
+    index = VectorIndex.build([""] * args.models, vectors, bias, exact=False, config=config)
+    build_s = time.perf_counter() - began
+    print(f"{args.models} models, {vectors.shape[1]} dimensions, {source}; graph built in {build_s:.1f} s")
+    print(f"{'pictures':>8} {'effort':>6} {'recall@10':>9} {'exact ms':>9} {'graph ms':>9} {'ratio':>6}")
+    rows = []
+    for each in args.pictures:
+        q, w = questions(style, pictures[-held_out:], words[-held_out:], args.questions, each)
+        exact_s, (truth, _) = best_of(ROUNDS, lambda q=q, w=w: exact_search(vectors, bias, q, w, TOP))
+        for effort in args.effort:
+            graph_s, (found, _) = best_of(
+                ROUNDS, lambda q=q, w=w, effort=effort: index.search(q, TOP, weights=w, effort=effort)
+            )
+            recall = float(np.mean([len(set(a) & set(b)) / TOP for a, b in zip(truth, found, strict=True)]))
+            row = {
+                "pictures": each,
+                "effort": effort,
+                "recall@10": round(recall, 4),
+                "exact_ms": round(exact_s / len(q) * 1e3, 3),
+                "graph_ms": round(graph_s / len(q) * 1e3, 4),
+                "ratio": round(exact_s / graph_s, 1),
+            }
+            rows.append(row)
+            print(
+                f"{each:8} {effort:6} {recall:9.3f} {row['exact_ms']:9.3f} {row['graph_ms']:9.3f} {row['ratio']:6.1f}",
+                flush=True,
+            )
+    line = {"benchmark": "style_search", "models": args.models, "source": source, "build_s": round(build_s, 1)}
+    print(json.dumps(line | {"rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
