@@ -2,11 +2,11 @@
 
     python benchmarks/pmi_speed.py [--models 65] [--tasks 9100] [--sample 20]
 
-Two hubs: `default` (all models drew the same prompts) and `own` (every model its own). The straightforward loop goes
-over tasks and models in Python and evaluates the formula with numpy as it is written (`palate.find.pmi.distance`); it is
-timed on a sample of tasks and its time multiplied up. `kept` is a kinder loop that computes each model's kernel among its
-own pictures once for all tasks. The ranks of all models are compared on the sampled tasks. Prints a table and one JSON
-line.
+Two hubs: `default` (all models drew the same prompts) and `own` (every model its own). The straightforward loop
+goes over tasks and models in Python and evaluates the formula with numpy as it is written
+(`palate.find.pmi.distance`); it is timed on a sample of tasks and its time multiplied up. `kept` is a kinder loop
+that computes each model's kernel among its own pictures once for all tasks. The ranks of all models are compared on
+the sampled tasks. Prints a table and one JSON line.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ CELLS = 2_000_000
 """Kernel values worked on at a time: what fits a processor's cache does not wait for memory."""
 SAFE_EXPONENT = 30.0
 """Kernels smaller than exp(-30) would drown in rounding: they are compared on a scale of their own."""
+MOST_LIFT = 60.0
+"""Where k(z, z) differs between models it stays in, and must stay finite in float32."""
 
 
 def distance(Z: Array, Q: Array, z: Array, q_hat: Array, gamma: float) -> float:
@@ -200,10 +202,13 @@ def _costs(
     """
     found = np.full((len(x), matching.models), np.inf, dtype=x.dtype)
     alike = len(matching.blocks) == 1 and (matching.blocks[0].shared or q is None)
+    if not alike:
+        lift = min(lift, MOST_LIFT)
     for block in matching.blocks:
-        among = np.exp(lift - matching.gamma * block.among)
+        among = lift - matching.gamma * block.among
         if alike and not keep_common:
-            among[:, np.arange(block.size), np.arange(block.size)] = 0.0
+            among[:, np.arange(block.size), np.arange(block.size)] = -np.inf
+        among = np.exp(among, out=among)
         step = max(1, CELLS // len(block.Z))
         for start in range(0, len(x), step):
             some = slice(start, start + step)

@@ -1,0 +1,72 @@
+"""Nearest by inner product: exact, by graph, and refusing what would spoil it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from palate.catalogue.index import GraphConfig, VectorIndex
+from palate.errors import PalateError
+
+
+def test_inner_product_and_weighted_bias_by_hand() -> None:
+    # q . v = 2, 1, 0; with the bias counted twice: 2 - 4, 1 + 0, 0 + 3 / 2 * 2
+    index = VectorIndex.build(list("abc"), [[2.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [-2.0, 0.0, 1.5])
+    positions, scores = index.search([[1.0, 0.0]], 3, weights=[2.0])
+    assert [index.ids[at] for at in positions[0]] == ["c", "b", "a"]
+    assert scores[0].tolist() == [3.0, 1.0, -2.0]
+
+
+def test_asking_for_more_than_there_is_gives_all() -> None:
+    positions, _ = VectorIndex.build(["a"], [[1.0]]).search([[1.0]], 10)
+    assert positions.tolist() == [[0]]
+
+
+def test_blocks_do_not_change_the_exact_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    index = VectorIndex.build([str(i) for i in range(1000)], rng.standard_normal((1000, 6)))
+    queries = rng.standard_normal((5, 6))
+    whole, _ = index.search(queries, 7)
+    monkeypatch.setattr("palate.catalogue.index.BLOCK", 64)
+    assert (index.search(queries, 7)[0] == whole).all()
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_the_graph_finds_what_exact_search_finds(biased: bool) -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.standard_normal((3000, 10)).astype(np.float32)
+    bias = -0.5 * (vectors**2).sum(axis=1) if biased else None
+    ids = [str(i) for i in range(3000)]
+    queries = rng.standard_normal((50, 10))
+    truth, _ = VectorIndex.build(ids, vectors, bias, exact=True).search(queries, 10)
+    found, _ = VectorIndex.build(ids, vectors, bias, exact=False).search(queries, 10)
+    recall = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(truth, found, strict=True)])
+    assert recall > 0.95
+
+
+def test_a_graph_guided_by_the_first_coordinates_scores_with_all() -> None:
+    rng = np.random.default_rng(2)
+    vectors = (rng.standard_normal((2000, 12)) * np.geomspace(1, 0.05, 12)).astype(np.float32)
+    bias = -0.5 * (vectors**2).sum(axis=1)
+    config = GraphConfig(dimensions=6)
+    index = VectorIndex.build([str(i) for i in range(2000)], vectors, bias, exact=False, config=config)
+    positions, scores = index.search(vectors[:20], 5)
+    assert (positions[:, 0] == np.arange(20)).mean() > 0.9
+    assert scores[:, 0] == pytest.approx(-bias[:20], rel=1e-4)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+@pytest.mark.parametrize("exact", [True, False])
+def test_one_bad_vector_in_ten_thousand_is_refused_by_its_id(poison: float, exact: bool) -> None:
+    vectors = np.ones((10_000, 3))
+    vectors[7_777, 1] = poison
+    with pytest.raises(PalateError, match="number 7777") as refused:
+        VectorIndex.build([f"id{i}" for i in range(10_000)], vectors, exact=exact)
+    assert refused.value.about == "id7777"
+
+
+def test_a_question_that_is_not_finite_or_of_another_width_is_refused() -> None:
+    index = VectorIndex.build(["a"], [[1.0, 0.0]])
+    for question in ([[np.nan, 0.0]], [[1.0, 0.0, 0.0]]):
+        with pytest.raises(PalateError, match="does not go"):
+            index.search(question, 1)
