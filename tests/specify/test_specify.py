@@ -13,7 +13,7 @@ from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue import vectors
 from palate.catalogue.home import Home
-from palate.catalogue.records import FileSeen, Model, Picture
+from palate.catalogue.records import Credit, Drawing, FileSeen, Model, Picture
 from palate.check import check
 from palate.errors import PalateError
 from palate.generators.protocol import Generator, Order
@@ -195,3 +195,13 @@ def test_the_words_red_circle_are_nearest_to_the_model_that_knows_both(hub: Hub)
     best = {m.id: max(float(words @ array[place[r.picture_id]]) for r in rows if r.model_id == m.id) for m in MODELS}
     assert best["m-all"] > best["m-red"]
     assert np.isclose(best["m-all"], 2 / (1.5 * np.sqrt(2)), atol=0.02)
+
+
+def test_a_model_whose_pictures_exist_already_is_not_made_to_draw_unless_named(hub: Hub) -> None:
+    credit = Credit("Knows red", "checkpoint", model_id="m-red", matched="hash")
+    with hub.home.write() as connection:
+        picture_rows.put(connection, [Picture("theirs", state="vector only")])
+        picture_rows.put_drawings(connection, [Drawing("d", "theirs", "imported", (credit,))])
+    done = hub.specify()
+    assert (done["models"], done["skipped"], done["done"]) == (1, 1, 3)
+    assert hub.specify(models=["Knows red"])["drawn"] == 3

@@ -311,3 +311,15 @@ def of_drawings(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
         query = select(columns.id, columns.picture_id).where(columns.id.in_(ids[start : start + 900]))
         found.update((row[0], row[1]) for row in connection.execute(query))
     return found
+
+
+def models_shown_elsewhere(connection: Connection) -> set[str]:
+    """Models that pictures speak for which were not drawn here."""
+    credits, drawings = tables.credits.c, tables.drawings.c
+    query = (
+        select(credits.model_id)
+        .join(tables.drawings, drawings.id == credits.drawing_id)
+        .where(credits.model_id.is_not(None), drawings.source != "drawn")
+        .distinct()
+    )
+    return set(connection.execute(query).scalars())

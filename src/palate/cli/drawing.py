@@ -32,7 +32,9 @@ def draw(
 
 
 def specify(
-    model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Only this model; may be repeated.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="This model, whatever it has; may be repeated.")
+    ] = None,
     prompts: Annotated[
         Path | None, typer.Option("--prompts", help="Your own prompts: one a line, or JSON Lines.")
     ] = None,
@@ -42,7 +44,10 @@ def specify(
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
-    """Draw what is missing, encode it, and derive what ranking needs. Stop it at any time; it goes on where it was."""
+    """Draw with the models that have no pictures yet, encode, and derive what ranking needs.
+
+    Stop it at any time; it goes on where it was.
+    """
     from palate.cli import printing
 
     with studio(hub) as opened, printing.progress(quiet=json) as progress:

@@ -84,6 +84,8 @@ def _where(run: str | None) -> str:
 def facts(answer: Mapping[str, Any], indent: int = 0) -> None:
     """Nested facts as indented lines."""
     for name, value in answer.items():
+        if value in (None, "", [], (), {}):
+            continue
         if isinstance(value, Mapping):
             line(f"{'  ' * indent}{name}:")
             facts(value, indent + 1)
@@ -91,7 +93,7 @@ def facts(answer: Mapping[str, Any], indent: int = 0) -> None:
             for item in value:
                 line(f"{'  ' * indent}{name}:")
                 facts(item, indent + 1)
-        elif value not in (None, "", [], ()):
+        else:
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             line(f"{'  ' * indent}{name}: {shown(text)}")
 

@@ -83,6 +83,13 @@ def able_models(home: Home, names: Sequence[str] | None) -> tuple[list[Model], l
     return able, everything
 
 
+def without_pictures(home: Home, able: Sequence[Model]) -> list[Model]:
+    """Models that no picture from elsewhere speaks for: what somebody already drew is a specification for free."""
+    with home.read() as connection:
+        shown = picture_rows.models_shown_elsewhere(connection)
+    return [model for model in able if model.id not in shown]
+
+
 def specify(
     home: Home,
     settings: Settings,
@@ -99,8 +106,7 @@ def specify(
     from palate.specify.encoding import encode_missing
 
     able, everything = able_models(home, models)
-    bases = {model.base_location for model in able if model.kind == "adapter"}
-    drawers = [model for model in able if models or model.location not in bases]
+    drawers = able if models else without_pictures(home, able)
     asked = orders.read_prompts(prompts) if prompts else orders.default_prompts()
     refused: dict[str, str] = {}
     work: list[Task] = []
@@ -127,6 +133,7 @@ def specify(
     return {
         **outcome.as_json(),
         "models": len(drawers) - len(refused),
+        "skipped": len(able) - len(drawers),
         "encoded": encoded.pictures,
         "refused": {**refused, **encoded.refused},
     }
