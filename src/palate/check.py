@@ -1,4 +1,4 @@
-"""Open every blob, vector and row; say what is wrong and how to mend it."""
+"""Open every blob, vector and row; say what is wrong, how to mend it, and mend what can be made again."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select, update
 
 from palate.catalogue import models as model_rows
 from palate.catalogue import tables, vectors
+from palate.catalogue.blobs import content_id
 from palate.catalogue.home import Home
 from palate.catalogue.records import digest
 from palate.errors import PalateError
 
 Severity = Literal["wrong", "note"]
+MEND = "run `palate check --mend`, then `palate specify`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,55 @@ def check(home: Home) -> list[Fault]:
         ]
 
 
+def mend(home: Home) -> dict[str, int]:
+    """Forget what is damaged and can be made again: `palate specify` then draws and encodes it anew.
+
+    Pictures of ours whose blob is gone or changed go back to their tasks; vectors that are no vectors are dropped, and
+    so are blobs that nothing speaks of.
+    """
+    with home.write() as connection:
+        owned = set(connection.execute(select(tables.pictures.c.id).where(tables.pictures.c.owned == 1)).scalars())
+        lost, orphans = set(owned), []
+        for id in home.blobs:
+            if id in owned and content_id(home.blobs.get(id)) == id:
+                lost.discard(id)
+            else:
+                orphans.append(id)
+        drawings = tables.drawings.c
+        gone = (
+            set(connection.execute(select(drawings.id).where(drawings.picture_id.in_(lost))).scalars())
+            if lost
+            else set()
+        )
+        done = connection.execute(select(tables.tasks.c.key).where(tables.tasks.c.state == "done")).scalars()
+        again = [key for key in done if digest("drawing", key) in gone]
+        for key in again:
+            connection.execute(
+                update(tables.tasks).where(tables.tasks.c.key == key).values(state="planned", attempts=0)
+            )
+        bad = _unsound(connection)
+        columns = tables.vectors.c
+        for encoder, kind, thing in bad:
+            row = (columns.encoder_id == encoder) & (columns.kind == kind) & (columns.thing_id == thing)
+            connection.execute(delete(tables.vectors).where(row))
+    for id in orphans:
+        home.blobs.path(id).unlink(missing_ok=True)
+    return {"to_draw_again": len(again), "vectors_dropped": len(bad), "blobs_removed": len(orphans)}
+
+
+def _unsound(connection: Connection) -> list[tuple[str, str, str]]:
+    """Encoder, kind and thing of every vector that is not finite, of unit length and of its space's width."""
+    dims = {space.id: space.dim for space in vectors.spaces(connection)}
+    columns = tables.vectors.c
+    rows = connection.execute(select(columns.encoder_id, columns.kind, columns.thing_id, columns.data))
+    return [
+        (encoder, kind, thing)
+        for encoder, kind, thing, data in rows
+        if len(data) != 4 * dims[encoder]
+        or not abs(float(np.linalg.norm(np.frombuffer(data, dtype="<f4"))) - 1) <= vectors.NORM_TOLERANCE
+    ]
+
+
 def _database(connection: Connection) -> Iterator[Fault]:
     if connection.dialect.name != "sqlite":
         return
@@ -68,9 +119,9 @@ def _blobs(connection: Connection, home: Home) -> Iterator[Fault]:
             continue
         data = home.blobs.path(id).read_bytes()
         if hashlib.sha256(data).hexdigest()[:32] != id:
-            yield Fault("wrong", id, "the blob's bytes have changed", "delete it and run `palate specify` again")
+            yield Fault("wrong", id, "the blob's bytes have changed", MEND)
     for id in sorted(owned - present):
-        yield Fault("wrong", id, "the blob is gone", "run `palate specify` again to draw it anew")
+        yield Fault("wrong", id, "the blob is gone", MEND)
 
 
 def _originals(connection: Connection) -> Iterator[Fault]:
@@ -94,7 +145,7 @@ def _vectors(connection: Connection) -> Iterator[Fault]:
     }
     rows = connection.execute(select(columns.encoder_id, columns.kind, columns.thing_id, columns.data))
     for encoder, kind, thing, data in rows:
-        mend = "run `palate specify` again: it encodes what has no vector"
+        mend = MEND
         if len(data) != 4 * dims[encoder]:
             yield Fault("wrong", thing, f"its vector has {len(data) // 4} dimensions, not {dims[encoder]}", mend)
             continue

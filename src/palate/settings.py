@@ -23,9 +23,7 @@ class Settings:
 
     encoder: str = _setting("pocket", "what turns pictures and words into vectors: a hub id, a folder, or pocket")
     fit: str = _setting("squash", "how a picture is brought to the encoder's size: squash (as GEMRec does) or crop")
-    captioner: str = _setting(
-        "none", "what describes example pictures: a hub id, a folder, an address, pocket, or none"
-    )
+    captioner: str = _setting("none", "what describes example pictures: a hub id, a folder, an address, or none")
     device: str = _setting("auto", "where to draw and encode: auto, cpu, cuda, mps")
     steps: int = _setting(0, "drawing steps; 0 leaves it to the model")
     size: int = _setting(0, "width and height of a drawn picture; 0 leaves it to the model")
@@ -79,7 +77,10 @@ def set_one(home: Path, name: str, text: str) -> Settings:
     document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
     document[name] = value
     scratch = path.with_suffix(".new")
-    scratch.write_text(tomlkit.dumps(document), "utf-8")
+    with scratch.open("w", encoding="utf-8") as file:
+        file.write(tomlkit.dumps(document))
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(scratch, path)  # noqa: PTH105 - atomic on every system
     return read(home)
 

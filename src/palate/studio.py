@@ -97,10 +97,13 @@ class Studio:
 
         return thing_shown(self.home, str(thing))
 
-    def check(self) -> list[Fault]:
-        from palate.check import check
+    def check(self, *, mend: bool = False) -> list[Fault]:
+        """Every fault there is, after mending what can be made again where that is asked for."""
+        from palate import check
 
-        return check(self.home)
+        if mend:
+            check.mend(self.home)
+        return check.check(self.home)
 
     # -- drawing ------------------------------------------------------------------------------------------------
 

@@ -12,10 +12,11 @@ from palate.catalogue.records import Model
 from palate.errors import PalateError
 from palate.generators.a1111 import A1111
 from palate.generators.comfyui import ComfyUI, sampler_of, text_to_image
-from palate.generators.endpoints import Endpoint, key_for, message_in, one_line
+from palate.generators.endpoints import Endpoint, message_in, one_line
 from palate.generators.openai_images import OpenAIImages
 from palate.generators.opening import open_generator
 from palate.generators.protocol import Generator, Order
+from palate.importers.endpoints import key_for
 from palate.testing.contracts import GeneratorContract
 from palate.testing.fakes import FakeGenerator
 from palate.testing.servers import Fault, Route, Talk, a1111_routes, comfyui_routes, openai_routes, serving

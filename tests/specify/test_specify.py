@@ -11,10 +11,10 @@ from PIL import Image
 
 from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
-from palate.catalogue import vectors
+from palate.catalogue import tables, vectors
 from palate.catalogue.home import Home
 from palate.catalogue.records import Credit, Drawing, FileSeen, Model, Picture
-from palate.check import check
+from palate.check import check, mend
 from palate.errors import PalateError
 from palate.generators.protocol import Generator, Order
 from palate.settings import Settings
@@ -205,3 +205,21 @@ def test_a_model_whose_pictures_exist_already_is_not_made_to_draw_unless_named(h
     done = hub.specify()
     assert (done["models"], done["skipped"], done["done"]) == (1, 1, 3)
     assert hub.specify(models=["Knows red"])["drawn"] == 3
+
+
+def test_what_is_damaged_is_found_mended_and_made_again(hub: Hub) -> None:
+    hub.specify()
+    before = hub.pictures()
+    paths = [hub.home.blobs.path(id) for id in hub.home.blobs]
+    paths[0].unlink()
+    paths[1].write_bytes(b"not a picture")
+    hub.home.blobs.put(b"nobody speaks of this")
+    with hub.home.write() as connection:
+        row = tables.vectors.c.thing_id == paths[2].name
+        connection.execute(tables.vectors.update().where(row).values(data=b"\0" * 4 * FakeEncoder().dim))
+    assert sorted(fault.severity for fault in check(hub.home)) == ["note", "wrong", "wrong", "wrong"]
+    told = mend(hub.home)
+    assert (told["vectors_dropped"], told["blobs_removed"]) == (1, 2)
+    hub.specify()
+    assert check(hub.home) == []
+    assert hub.pictures() == before

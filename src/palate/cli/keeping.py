@@ -55,12 +55,18 @@ def config_set(
     printing.as_json(answer) if json else printing.facts(answer)
 
 
-def check(hub: Hub = None, json: AsJson = False) -> None:
+def check(
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Forget what is damaged and can be drawn or encoded again.")
+    ] = False,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
     """Open every blob, vector and row; say what is wrong and how to mend it."""
     from palate.cli import printing
 
     with studio(hub) as opened:
-        faults = opened.check()
+        faults = opened.check(mend=mend)
     wrong = [fault for fault in faults if fault.severity == "wrong"]
     if json:
         printing.as_json({"clean": not wrong, "faults": [fault.as_json() for fault in faults]})

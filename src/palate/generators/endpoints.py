@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from palate.errors import PalateError
+from palate.importers.endpoints import key_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,12 +126,6 @@ class Endpoint:
             return self.picture(base64.b64decode(text.rpartition("base64,")[2], validate=True))
         except binascii.Error:
             raise self.failed("the picture in its answer is no base64") from None
-
-
-def key_for(address: str) -> str | None:
-    """A key from the environment; OpenAI's own goes to nobody else."""
-    own = "OPENAI_API_KEY" if urlsplit(address).hostname == "api.openai.com" else "PALATE_ENDPOINT_KEY"
-    return os.environ.get(own) or None
 
 
 def one_line(text: object, longest: int = 200) -> str:

@@ -7,6 +7,7 @@ their own machine may be asked; redirects are not followed, answers are limited 
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ def read_endpoint(url: str, *, key: str | None = None) -> list[Model]:
     import httpx
 
     address = address_of(url)
+    key = key or key_for(address)
     headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {})
     limits = httpx.Timeout(SECONDS, connect=5.0)
     with httpx.Client(timeout=limits, follow_redirects=False, trust_env=False, headers=headers) as client:
@@ -52,6 +54,12 @@ def read_endpoint(url: str, *, key: str | None = None) -> list[Model]:
         about=address,
         hint="start A1111 with --api",
     )
+
+
+def key_for(address: str) -> str | None:
+    """A key from the environment; OpenAI's own goes to nobody else."""
+    own = "OPENAI_API_KEY" if urlsplit(address).hostname == "api.openai.com" else "PALATE_ENDPOINT_KEY"
+    return os.environ.get(own) or None
 
 
 def address_of(url: str) -> str:

@@ -56,7 +56,7 @@ def run(
     *,
     device: str = "auto",
     progress: Progress = nothing,
-    batch: int = BATCH,
+    batch: int | None = None,
 ) -> Outcome:
     """Everything of the job that is not done yet; killed at any point, a second call does the rest."""
     owner = queue.worker_name()
@@ -69,7 +69,7 @@ def run(
             total = sum(queue.states(connection, job).values())
         try:
             while True:
-                _fill(home, job, models, workers, pending, owner, device, batch)
+                _fill(home, job, models, workers, pending, owner, device, batch or BATCH)
                 if not pending:
                     break
                 finished, _ = wait(pending, return_when=FIRST_COMPLETED)

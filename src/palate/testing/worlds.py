@@ -7,6 +7,7 @@ about a second to build.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -182,23 +183,35 @@ def ridge(X: torch.Tensor, Y: torch.Tensor, strength: float) -> torch.Tensor:
 
 
 def build_tiny_loras(
-    folder: Path | str, base: Path | str, count: int, *, seed: int = 100, rank: int = 4, strength: float = 0.25
+    folder: Path | str,
+    base: Path | str,
+    count: int,
+    *,
+    seed: int = 100,
+    rank: int = 4,
+    attention: float = 0.15,
+    look: float = 0.4,
 ) -> list[Path]:
-    """`count` LoRAs on the attention of a tiny pipeline, each with a look of its own, in diffusers' own format."""
+    """`count` LoRAs on a tiny pipeline in diffusers' own format, each with a look of its own.
+
+    `attention` is how strongly one changes what words do, and `look` what it does to every picture alike.
+    """
     import torch
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     unet = UNet2DConditionModel.from_pretrained(base, subfolder="unet", use_safetensors=True, local_files_only=True)
-    layers = {name: layer.weight.shape for name, layer in unet.named_modules() if name.endswith(ATTENTION)}
+    strengths = {name: attention for name, _ in unet.named_modules() if name.endswith(ATTENTION)} | {"conv_out": look}
     files = []
     for number in range(count):
         with seeded(seed + number):
-            weights = {}
-            for name, (height, width) in layers.items():
-                weights[f"{name}.lora_A.weight"] = torch.randn(rank, width) / width**0.5
-                weights[f"{name}.lora_B.weight"] = strength * torch.randn(height, rank) / rank**0.5
+            weights: dict[str, torch.Tensor] = {}
+            for name, strength in strengths.items():
+                height, width, *window = unet.get_submodule(name).weight.shape
+                A = torch.randn(rank, width, *window) / math.sqrt(width * math.prod(window))
+                B = torch.randn(height, rank, *(1 for _ in window)) / math.sqrt(rank)
+                weights |= {f"{name}.lora_A.weight": A, f"{name}.lora_B.weight": strength * B}
         file = target / f"style-{number}.safetensors"
         StableDiffusionPipeline.save_lora_weights(target, unet_lora_layers=weights, weight_name=file.name)
         files.append(file)
