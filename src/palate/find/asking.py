@@ -161,7 +161,7 @@ def identify(question: Question, *, by: str) -> Ranking:
     from palate.find.matching import matching_scores
 
     scores, warnings = matching_scores(question.hub, asked, by)
-    return question.ranking(by, scores, lambda m: reasons.of_matching(question.hub, asked, by, m), warnings)
+    return question.ranking(by, scores, lambda m: reasons.of_matching(question.hub, asked, by, scores, m), warnings)
 
 
 def similar(home: Home, settings: Settings, encoder: Callable[[], Encoder], picture: str | Path, top: int) -> Ranking:

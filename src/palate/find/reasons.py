@@ -108,11 +108,12 @@ def of_evidence(
     return tuple(told)
 
 
-def of_matching(hub: Hub, asked: Requirement, by: str, model: int) -> tuple[Reason, ...]:
-    """PMI, MMS and RKME weigh all of a model's pictures at once; the nearest are shown."""
+def of_matching(hub: Hub, asked: Requirement, by: str, scores: Floats, model: int) -> tuple[Reason, ...]:
+    """PMI, MMS and RKME weigh all of a model's pictures at once: worth what it stands above the usual model by them."""
+    worth = float(scores[model] - np.median(scores[np.isfinite(scores)]))
+    if not worth > 0:
+        return ()
+    count = int((hub.specifications.model_index == model).sum())
+    text = f"its {count} pictures lie nearer to yours than the usual model's do, by {by.upper()}"
     like = None if asked.pictures is None else asked.pictures[0]
-    pictures = nearest_pictures(hub, like, model)
-    known = hub.specifications
-    count = int((known.model_index == model).sum())
-    text = f"its {count} specification pictures lie nearest to yours by {by.upper()}"
-    return (Reason(text, 0.0, pictures),)
+    return (Reason(text, worth, nearest_pictures(hub, like, model)),)
