@@ -12,7 +12,7 @@ from palate.errors import PalateError
 from palate.find.content import decompose, fit_words_to_content
 from palate.find.shrinkage import held_out_spectrum, pooled_adjacent
 from palate.find.specification import Specifications
-from palate.find.style import StyleConfig, StyleIndex, fit_style
+from palate.find.style import StyleConfig, StyleIndex, fit_style, style_cells
 
 DIM = 24
 
@@ -193,3 +193,12 @@ def test_held_out_spectrum_of_noise_is_flatter_than_the_samples() -> None:
     assert sample.max() > 2.5
     assert values.max() < 1.6
     assert values.min() > 0.5
+
+
+def test_searching_in_cells_finds_what_scoring_every_model_finds() -> None:
+    known, asked, captions, _ = world(models=40)
+    index = fit_style(known)
+    queries = index.queries(asked, captions)
+    found, scores = style_cells(index).search(queries[:, :-2], 1, weights=queries[:, -2])
+    assert (found[:, 0] == index.scores(queries).argmax(axis=1)).all()
+    assert scores[:, 0] == pytest.approx(index.scores(queries).max(axis=1), rel=1e-3)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from palate.catalogue.cells import CellIndex
 from palate.errors import PalateError
 from palate.find.content import Decomposition, WordsToContent, decompose
 from palate.find.shrinkage import held_out_spectrum, pooled_adjacent
@@ -149,6 +150,15 @@ def fit_style(known: Specifications, config: StyleConfig | None = None) -> Style
         uncaptioned=uncaptioned.astype(np.float32),
         encoder_id=known.encoder_id,
     )
+
+
+def style_cells(index: StyleIndex) -> CellIndex:
+    """For more models than are worth scoring all: ask with `queries[:, :-2]`, `weights=queries[:, -2]` (captioned).
+
+    Whitened noise has variance 1 and styles add theirs: that is what questions' coordinates measure.
+    """
+    vectors = index.vectors[:, :-2]
+    return CellIndex.build(vectors, index.vectors[:, -2], scale=np.sqrt(1.0 + vectors.var(axis=0)))
 
 
 def _fold_of_prompt(known: Specifications, folds: int) -> Indices:
