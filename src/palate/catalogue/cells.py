@@ -25,21 +25,21 @@ SAMPLE_PER_CELL = 40
 LLOYD_ROUNDS = 6
 CLUSTERED = 16
 """Leading coordinates that cells are made of."""
-PAIRS = 8_000
+PAIRS = 30_000
 """Rows scored in full at a time."""
 
 
 @dataclass(frozen=True)
 class CellConfig:
     cells: int | None = None
-    """How many cells; by default four times the root of the number of rows."""
-    leading: int = 40
+    """How many cells; by default six times the root of the number of rows."""
+    leading: int = 48
     """Coordinates that are multiplied before a row is dismissed."""
     first: int = 6
     """Cells that are scored in full to begin with."""
     doubt: float = 3.5
     """Standard deviations that the best row of a cell may lie above the cell's mean: more finds more, slower."""
-    trailing_doubt: float = 2.25
+    trailing_doubt: float = 2.0
     """The same for what a row's trailing coordinates may add."""
 
 
@@ -79,7 +79,7 @@ class CellIndex:
             raise PalateError(
                 "embedding_invalid", f"{bad.size} of {len(given)} vectors are not finite, the first is number {bad[0]}"
             )
-        count = config.cells or max(1, int(4 * np.sqrt(len(given))))
+        count = config.cells or max(1, int(6 * np.sqrt(len(given))))
         weights = np.ones(given.shape[1]) if scale is None else np.asarray(scale)
         cell = _cells(given[:, :CLUSTERED] * weights[:CLUSTERED].astype(np.float32), biases, count)
         order = np.argsort(cell, kind="stable")
