@@ -37,9 +37,9 @@ class CellConfig:
     """Coordinates that are multiplied before a row is dismissed."""
     first: int = 6
     """Cells that are scored in full to begin with."""
-    doubt: float = 3.5
+    doubt: float = 3.45
     """Standard deviations that the best row of a cell may lie above the cell's mean: more finds more, slower."""
-    trailing_doubt: float = 2.0
+    trailing_doubt: float = 1.5
     """The same for what a row's trailing coordinates may add."""
 
 
