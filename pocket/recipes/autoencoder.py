@@ -8,13 +8,11 @@ held-out pictures in shades of 255; `spread`, the latents' standard deviation, w
 from __future__ import annotations
 
 import argparse
-import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipes import captions, checkpoints, clip, pictures, schedule, work
+from recipes import captions, clip, course, pictures
 
 if TYPE_CHECKING:
     import torch
@@ -47,18 +45,8 @@ def edges_error(drawn: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch", type=int, default=48)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser = course.parser(__doc__, steps=3000, batch=48, rate=2e-3, tests=250, name="autoencoder")
     parser.add_argument("--width", type=int, default=32)
-    parser.add_argument("--tests", type=int, default=250)
-    parser.add_argument("--every", type=int, default=250)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--stop-after", type=int)
-    parser.add_argument("--name", default="autoencoder")
     return parser.parse_args(args)
 
 
@@ -68,56 +56,36 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    folder = work.folder(options.name)
     shown, rows = pictures.load()
     parts = np.array(captions.split(rows))
     train, held = np.flatnonzero(parts == "train"), np.flatnonzero(parts != "train")
     tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
     # Colour is rare among icons and hard to draw: every other picture has some, where there are enough.
     colourful = train[[rows[i]["colours"] > 1 for i in train]]
+    half = options.batch // 2 if len(colourful) > options.batch else 0
     vae = autoencoder_of(options.width).to(memory_format=torch.channels_last)
     network = torch.nn.ModuleDict({"vae": vae})
-    trained: list[torch.optim.Optimizer] = [torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98))]
-    begin = checkpoints.restore(folder, network, trained) if options.resume else 0
-    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
-    told_to_stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    running, started = 0.0, time.monotonic()
-    earlier = history[-1]["seconds"] if history else 0
-    for step in range(begin, options.steps):
-        draw = np.random.default_rng((options.seed, step))
-        half = options.batch // 2 if len(colourful) > options.batch else 0
+
+    def loss(step: int) -> course.Loss:
+        draw, _ = course.chance(options.seed, step)
         chosen = np.concatenate([draw.choice(train, options.batch - half), draw.choice(colourful, half)])
         wanted = clip.pixels(shown[chosen]).contiguous(memory_format=torch.channels_last)
-        schedule.set_rate(trained, options.rate * schedule.learning_rate(step, options.steps, options.steps // 20 + 1))
         with torch.autocast("cpu", torch.bfloat16):
             latents = vae.encode(wanted).latents
             drawn = vae.decode(latents).sample
         # The pull to 0 keeps latents where the decoder's tanh is near a line, and near what noise looks like.
-        loss = edges_error(drawn.float(), wanted) + 1e-3 * latents.float().square().mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        trained[0].step()
-        trained[0].zero_grad()
-        running += float(loss.detach())
-        done = step + 1
-        if done % 50 == 0:
-            speed = options.batch * (done - begin) / (time.monotonic() - started)
-            print(f"[{done}/{options.steps}] loss {running / 50:.4f} {speed:.0f}/s", flush=True)
-            running = 0.0
-        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
-        if done % options.every == 0 or last:
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                wanted = clip.pixels(shown[tests])
-                latents = vae.encode(wanted).latents.float()
-                error = (vae.decode(latents).sample.float().clamp(-1, 1) - wanted).abs().mean() * 127.5
-            found = {"error": round(float(error), 3), "spread": round(float(latents.std()), 4)}
-            history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), **found})
-            print(history[-1], flush=True)
-            checkpoints.save(folder, network, trained, {"step": done, "options": vars(options), "history": history})
-        if last:
-            break
-    return history[-1]
+        total = edges_error(drawn.float(), wanted) + 1e-3 * latents.float().square().mean()
+        return total, {"loss": float(total.detach())}
+
+    def measured() -> dict[str, Any]:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            wanted = clip.pixels(shown[tests])
+            latents = vae.encode(wanted).latents.float()
+            error = (vae.decode(latents).sample.float().clamp(-1, 1) - wanted).abs().mean() * 127.5
+        return {"error": round(float(error), 3), "spread": round(float(latents.std()), 4)}
+
+    trained: list[torch.optim.Optimizer] = [torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98))]
+    return course.Course(options, network, trained).run(loss, measured, warm=options.steps // 20 + 1)
 
 
 if __name__ == "__main__":

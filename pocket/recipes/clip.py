@@ -14,15 +14,13 @@ from __future__ import annotations
 import argparse
 import math
 import random
-import signal
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import bpe, captions, checkpoints, pictures, schedule, work
+from recipes import bpe, captions, course, pictures, schedule, work
 
 if TYPE_CHECKING:
     import torch
@@ -224,22 +222,12 @@ def patches_at(progress: float) -> int | None:
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser = course.parser(__doc__, steps=2400, batch=256, rate=2e-3, tests=1000, every=300, name="clip")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--text-width", type=int, default=192)
     parser.add_argument("--text-layers", type=int, default=4)
-    parser.add_argument("--tests", type=int, default=1000)
-    parser.add_argument("--every", type=int, default=200, help="steps between checkpoints and evaluations")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="train on these sets alone (a trial)")
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--stop-after", type=int, help="leave at this step with a checkpoint (a trial)")
-    parser.add_argument("--name", default="clip", help="the folder below the work folder")
     return parser.parse_args(args)
 
 
@@ -261,60 +249,38 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     surprise = surprises(words, every)
     network = clip_of(words, options.width, options.layers, options.text_width, options.text_layers)
     naming = torch.nn.Linear(network.config.projection_dim, len(words))
-    both = torch.nn.ModuleDict({"clip": network, "naming": naming})
-    trained = schedule.optimisers(both.named_parameters(), options.rate, ".layers.")
-    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
-    network.train()
     size = sum(weight.numel() for weight in network.parameters())
     tests = {name: len(chosen) for name, chosen in icons.tests.items()}
     print(f"{len(icons.train)} pictures to train on, {tests} to test on, {size} weights", flush=True)
-    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
-    told_to_stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    running, started = np.zeros(2), time.monotonic()
-    earlier = history[-1]["seconds"] if history else 0
-    for step in range(begin, options.steps):
-        draw = np.random.default_rng((options.seed, step))
-        wording = random.Random(options.seed * 1_000_003 + step)
-        torch.manual_seed(options.seed * 1_000_003 + step)
+
+    def loss(step: int) -> course.Loss:
+        draw, wording = course.chance(options.seed, step)
         chosen = icons.train[draw.choice(len(icons.train), options.batch, replace=False, p=icons.weights)]
         texts = [captions.varied(icons.rows[i], titles[icons.rows[i]["set"]], wording) for i in chosen]
         shifted = np.roll(icons.pictures[chosen], draw.integers(-3, 4, 2), (1, 2))
         ids = words(texts, padding=True, truncation=True, return_tensors="pt")["input_ids"]
-        rate = options.rate * schedule.learning_rate(step, options.steps, min(60, options.steps // 10 + 1))
-        schedule.set_rate(trained, rate)
         with torch.autocast("cpu", torch.bfloat16):
             seen = picture_vectors(network, pixels(shifted), patches_at(step / options.steps))
             said = network.get_text_features(ids).pooler_output
             guesses = naming(seen)
         scores = network.logit_scale.exp() * normalize(seen.float(), dim=-1) @ normalize(said.float(), dim=-1).T
         same = torch.tensor(np.array(texts)[:, None] == np.array(texts)[None, :])
-        losses = infonce(scores, same), naming_loss(guesses.float(), ids, surprise)
-        (losses[0] + max(0.05, 0.5 - step / options.steps) * losses[1]).backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        for optimiser in trained:
-            optimiser.step()
-            optimiser.zero_grad()
+        matched, named = infonce(scores, same), naming_loss(guesses.float(), ids, surprise)
+        total = matched + max(0.05, 0.5 - step / options.steps) * named
+        return total, {"loss": float(matched.detach()), "words": float(named.detach())}
+
+    def after(_: int) -> None:
         with torch.no_grad():
             network.logit_scale.clamp_(max=math.log(100))
-        running += [float(loss.detach()) for loss in losses]
-        done = step + 1
-        if done % 20 == 0:
-            speed = options.batch * (done - begin) / (time.monotonic() - started)
-            print(
-                f"[{done}/{options.steps}] loss {running[0] / 20:.3f} words {running[1] / 20:.3f} {speed:.0f}/s",
-                flush=True,
-            )
-            running[:] = 0
-        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
-        if done % options.every == 0 or last:
-            found = {name: retrieval(network, words, *icons.test(name)) for name in icons.tests}
-            history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), **found})
-            print(history[-1], flush=True)
-            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
-        if last:
-            break
-    return history[-1]
+
+    def measured() -> dict[str, Any]:
+        return {name: retrieval(network, words, *icons.test(name)) for name in icons.tests}
+
+    both = torch.nn.ModuleDict({"clip": network, "naming": naming})
+    trained = schedule.optimisers(both.named_parameters(), options.rate, ".layers.")
+    network.train()
+    warm = min(60, options.steps // 10 + 1)
+    return course.Course(options, both, trained).run(loss, measured, warm=warm, after=after)
 
 
 if __name__ == "__main__":

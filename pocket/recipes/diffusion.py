@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import argparse
 import copy
-import random
-import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import autoencoder, captions, checkpoints, clip, pictures, schedule, work
+from recipes import autoencoder, captions, checkpoints, clip, course, pictures, work
 
 if TYPE_CHECKING:
     import torch
@@ -120,22 +117,20 @@ def pipeline_of(vae: Any, tower: Any, words: Any, unet: Any) -> StableDiffusionP
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser = course.parser(__doc__, steps=8000, batch=128, rate=1e-3, tests=256, name="diffusion")
     parser.add_argument("--width", type=int, default=128)
     parser.add_argument("--average", type=float, default=0.998, help="how slowly the shipped average follows")
-    parser.add_argument("--tests", type=int, default=256)
-    parser.add_argument("--every", type=int, default=250)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--stop-after", type=int)
     parser.add_argument("--clip", default="clip", help="the work folder's CLIP")
     parser.add_argument("--autoencoder", default="autoencoder", help="the work folder's autoencoder")
-    parser.add_argument("--name", default="diffusion")
     return parser.parse_args(args)
+
+
+def trained_autoencoder(coder: Any) -> Any:
+    """From its checkpoint, scaled so that latents have standard deviation 1."""
+    coded = work.read_json(coder / "state.json")
+    vae = autoencoder.autoencoder_of(coded["options"]["width"], scaling=1 / coded["history"][-1]["spread"])
+    vae.load_state_dict(checkpoints.weights(coder, "vae"))
+    return vae.eval()
 
 
 def main(args: list[str] | None = None) -> dict[str, Any]:
@@ -144,22 +139,17 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    folder, coder = work.folder(options.name), work.folder(options.autoencoder)
+    folder = work.folder(options.name)
     shown, rows = pictures.load()
     parts = np.array(captions.split(rows))
     train, held = np.flatnonzero(parts == "train"), np.flatnonzero(parts == "held")
     tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
     titles = {name: info["name"] for name, info in work.read_json(work.folder() / "sets.json").items()}
-    coded = work.read_json(coder / "state.json")
-    vae = autoencoder.autoencoder_of(coded["options"]["width"], scaling=1 / coded["history"][-1]["spread"])
-    vae.load_state_dict(checkpoints.weights(coder, "vae"))
-    latents = latents_of(vae.eval(), shown, folder)
+    vae = trained_autoencoder(work.folder(options.autoencoder))
+    latents = latents_of(vae, shown, folder)
     tower, words = text_tower(work.folder(options.clip))
     unet = unet_of(options.width, tower.config.hidden_size).to(memory_format=torch.channels_last)
     both = torch.nn.ModuleDict({"unet": unet, "average": copy.deepcopy(unet).requires_grad_(False)})
-    trained: list[torch.optim.Optimizer] = [torch.optim.AdamW(unet.parameters(), lr=options.rate, weight_decay=0.01)]
-    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
-    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
     noise = noise_of()
     shared = captions.families_per_concept([rows[i] for i in train])
     weights = np.array([clip.RARE_CONCEPTS.get(shared[captions.concept(rows[i])], 1.0) for i in train])
@@ -171,46 +161,28 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
             states: torch.Tensor = tower(ids["input_ids"]).last_hidden_state
         return states.float()
 
-    told_to_stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    running, started = 0.0, time.monotonic()
-    earlier = history[-1]["seconds"] if history else 0
-    for step in range(begin, options.steps):
-        draw, wording = np.random.default_rng((options.seed, step)), random.Random(options.seed * 1_000_003 + step)
-        torch.manual_seed(options.seed * 1_000_003 + step)
+    def loss(step: int) -> course.Loss:
+        draw, wording = course.chance(options.seed, step)
         chosen = draw.choice(train, options.batch, replace=False, p=weights)
         texts = [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in chosen]
         texts = ["" if wording.random() < WITHOUT_WORDS else text for text in texts]
-        schedule.set_rate(trained, options.rate * schedule.learning_rate(step, options.steps, options.steps // 20 + 1))
-        loss = loss_of(unet, noise, torch.from_numpy(latents[chosen].astype(np.float32)), told(texts))
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
-        trained[0].step()
-        trained[0].zero_grad()
+        total = loss_of(unet, noise, torch.from_numpy(latents[chosen].astype(np.float32)), told(texts))
+        return total, {"loss": float(total.detach())}
+
+    def after(step: int) -> None:
+        course.follow(both["average"], unet, 1 - min(options.average, (step + 1) / (step + 10)))
+
+    def measured() -> dict[str, Any]:
+        torch.manual_seed(options.seed)
         with torch.no_grad():
-            follow = min(options.average, (step + 1) / (step + 10))
-            for slow, fast in zip(both["average"].parameters(), unet.parameters(), strict=True):
-                slow.lerp_(fast, 1 - follow)
-        running += float(loss.detach())
-        done = step + 1
-        if done % 20 == 0:
-            speed = options.batch * (done - begin) / (time.monotonic() - started)
-            print(f"[{done}/{options.steps}] loss {running / 20:.4f} {speed:.0f}/s", flush=True)
-            running = 0.0
-        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
-        if done % options.every == 0 or last:
-            torch.manual_seed(options.seed)
-            with torch.no_grad():
-                shapes = torch.from_numpy(latents[tests].astype(np.float32))
-                value = loss_of(both["average"], noise, shapes, told([captions.canonical(rows[i]) for i in tests]))
-            seconds = earlier + round(time.monotonic() - started)
-            history.append({"step": done, "seconds": seconds, "held": round(float(value), 4)})
-            print(history[-1], flush=True)
-            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
-        if last:
-            break
+            shapes = torch.from_numpy(latents[tests].astype(np.float32))
+            value = loss_of(both["average"], noise, shapes, told([captions.canonical(rows[i]) for i in tests]))
+        return {"held": round(float(value), 4)}
+
+    trained: list[torch.optim.Optimizer] = [torch.optim.AdamW(unet.parameters(), lr=options.rate, weight_decay=0.01)]
+    last = course.Course(options, both, trained).run(loss, measured, warm=options.steps // 20 + 1, after=after)
     pipeline_of(vae, tower, words, both["average"]).save_pretrained(folder / "pipeline")
-    return history[-1]
+    return last
 
 
 if __name__ == "__main__":

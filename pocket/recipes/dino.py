@@ -13,14 +13,12 @@ from __future__ import annotations
 import argparse
 import copy
 import math
-import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import captions, checkpoints, clip, pictures, schedule, work
+from recipes import captions, clip, course, pictures, schedule
 
 if TYPE_CHECKING:
     import torch
@@ -147,20 +145,10 @@ def tests_of(rows: list[dict[str, Any]], most: int, seed: int) -> NDArray[np.int
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser = course.parser(__doc__, steps=2000, batch=128, rate=1e-3, tests=1500, every=200, name="dino")
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--keep", type=int, default=28, help="patches of each large crop that a step sees")
-    parser.add_argument("--tests", type=int, default=1500)
-    parser.add_argument("--every", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--stop-after", type=int)
-    parser.add_argument("--name", default="dino")
     return parser.parse_args(args)
 
 
@@ -170,7 +158,6 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    folder = work.folder(options.name)
     shown, rows = pictures.load()
     parts = captions.split(rows)
     train = np.array([i for i, part in enumerate(parts) if part == "train"])
@@ -178,57 +165,34 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     network, head = dino_of(options.width, options.layers), head_of(options.width)
     student = torch.nn.ModuleDict({"dino": network, "head": head})
     teacher = copy.deepcopy(student).requires_grad_(False)
-    both = torch.nn.ModuleDict({"student": student, "teacher": teacher})
-    trained = schedule.optimisers(student.named_parameters(), options.rate, ".layer.")
-    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
-    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
     grey = shown[tests].mean(-1).reshape(len(tests), 16, 4, 16, 4).mean((2, 4)).reshape(len(tests), -1)
     plain = neighbours(grey - grey.mean(), [rows[i] for i in tests])
     print(f"{len(train)} pictures to train on, {len(tests)} to test on; pixels reach {plain}", flush=True)
 
-    told_to_stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    running, started = 0.0, time.monotonic()
-    earlier = history[-1]["seconds"] if history else 0
-    for step in range(begin, options.steps):
-        draw = np.random.default_rng((options.seed, step))
-        torch.manual_seed(options.seed * 1_000_003 + step)
+    def loss(step: int) -> course.Loss:
+        draw, _ = course.chance(options.seed, step)
         batch = clip.pixels(shown[draw.choice(train, options.batch, replace=False)])
         large = [recoloured(crops(batch, 64, 0.7, 1.1)) for _ in range(2)]
         small = [recoloured(crops(batch, 32, 0.35, 0.6)) for _ in range(2)]
-        schedule.set_rate(trained, options.rate * schedule.learning_rate(step, options.steps, options.steps // 10 + 1))
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
                 told = [teacher["head"](class_tokens(teacher["dino"], crop, options.keep)).float() for crop in large]
             said = [student["head"](class_tokens(network, crop, options.keep)).float() for crop in (*large, *small)]
-        loss = agreement_loss([balanced(scores) for scores in told], said)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 1.0)
-        for optimiser in trained:
-            optimiser.step()
-            optimiser.zero_grad()
-        momentum = 1 - 0.006 * (1 + math.cos(math.pi * step / options.steps)) / 2
-        with torch.no_grad():
-            for slow, fast in zip(teacher.parameters(), student.parameters(), strict=True):
-                slow.lerp_(fast, 1 - momentum)
-        running += float(loss.detach())
-        done = step + 1
-        if done % 20 == 0:
-            speed = options.batch * (done - begin) / (time.monotonic() - started)
-            print(f"[{done}/{options.steps}] loss {running / 20:.3f} {speed:.0f}/s", flush=True)
-            running = 0.0
-        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
-        if done % options.every == 0 or last:
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                chunks = [tests[start : start + 250] for start in range(0, len(tests), 250)]
-                vectors = [class_tokens(teacher["dino"], clip.pixels(shown[chunk])).float() for chunk in chunks]
-            found = neighbours(torch.cat(vectors).numpy(), [rows[i] for i in tests])
-            history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), **found})
-            print(history[-1], flush=True)
-            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
-        if last:
-            break
-    return history[-1]
+        total = agreement_loss([balanced(scores) for scores in told], said)
+        return total, {"loss": float(total.detach())}
+
+    def after(step: int) -> None:
+        course.follow(teacher, student, 0.006 * (1 + math.cos(math.pi * step / options.steps)) / 2)
+
+    def measured() -> dict[str, Any]:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            chunks = [tests[start : start + 250] for start in range(0, len(tests), 250)]
+            vectors = [class_tokens(teacher["dino"], clip.pixels(shown[chunk])).float() for chunk in chunks]
+        return neighbours(torch.cat(vectors).numpy(), [rows[i] for i in tests])
+
+    both = torch.nn.ModuleDict({"student": student, "teacher": teacher})
+    trained = schedule.optimisers(student.named_parameters(), options.rate, ".layer.")
+    return course.Course(options, both, trained).run(loss, measured, warm=options.steps // 10 + 1, after=after)
 
 
 if __name__ == "__main__":

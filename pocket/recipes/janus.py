@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import signal
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import bpe, captions, checkpoints, clip, pictures, schedule, vq, work
+from recipes import bpe, captions, checkpoints, clip, course, pictures, schedule, vq, work
 
 if TYPE_CHECKING:
     import torch
@@ -219,22 +217,12 @@ def codes_of(network: Any, shown: NDArray[np.uint8], path: Path) -> NDArray[np.i
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=6000)
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser = course.parser(__doc__, steps=6000, batch=64, rate=1e-3, tests=128, name="janus")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--seeing", type=int, default=4, help="layers of the half that reads pictures")
     parser.add_argument("--vocabulary", type=int, default=4096)
-    parser.add_argument("--tests", type=int, default=128)
-    parser.add_argument("--every", type=int, default=250)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--stop-after", type=int)
     parser.add_argument("--codes", default="vq", help="the work folder's picture codes")
-    parser.add_argument("--name", default="janus")
     return parser.parse_args(args)
 
 
@@ -255,63 +243,41 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
         words = PreTrainedTokenizerFast.from_pretrained(folder)
     else:
         wording = random.Random(options.seed)
-        words = tokenizer_from(
-            [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in train], options.vocabulary
-        )
+        texts = [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in train]
+        words = tokenizer_from(texts, options.vocabulary)
         words.save_pretrained(folder)
-    network = janus_of(
-        words, work.read_json(coder / "state.json")["options"], options.width, options.layers, options.seeing
-    )
+    coded = work.read_json(coder / "state.json")["options"]
+    network = janus_of(words, coded, options.width, options.layers, options.seeing)
     network.model.vqmodel.load_state_dict(checkpoints.weights(coder, "vq"))
     network.model.vqmodel.requires_grad_(False)
     # The codes' vectors are known before the first step; only what they mean has to be learned.
     network.model.generation_embeddings.load_state_dict(network.model.vqmodel.quantize.embedding.state_dict())
     lessons = Lessons(words, shown, rows, codes_of(network.model.vqmodel, shown, folder / "codes.npy"))
-    both = torch.nn.ModuleDict({"janus": network})
-    learning = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
-    trained = schedule.optimisers(learning, options.rate, ".layers.")
-    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
-    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
-    told_to_stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    running: dict[str, list[float]] = defaultdict(list)
-    started, earlier = time.monotonic(), history[-1]["seconds"] if history else 0
-    for step in range(begin, options.steps):
-        draw, wording = np.random.default_rng((options.seed, step)), random.Random(options.seed * 1_000_003 + step)
+
+    def loss(step: int) -> course.Loss:
+        draw, wording = course.chance(options.seed, step)
         kind = wording.choices(("draw", "name", "next"), (5, 3, 1))[0]
         chosen = draw.choice(train, options.batch // 2 if kind == "next" else options.batch, replace=False)
         texts = [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in chosen]
         if kind == "name":
             texts = [captions.canonical(rows[i]) for i in chosen]
-        schedule.set_rate(trained, options.rate * schedule.learning_rate(step, options.steps, options.steps // 20 + 1))
         with torch.autocast("cpu", torch.bfloat16):
-            loss = lessons.loss(network, kind, chosen, texts, wording)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_([weight for _, weight in learning], 1.0)
-        for optimiser in trained:
-            optimiser.step()
-            optimiser.zero_grad()
-        running[kind].append(float(loss.detach()))
-        done = step + 1
-        if done % 20 == 0:
-            speed = options.batch * (done - begin) / (time.monotonic() - started)
-            said = " ".join(f"{name} {np.mean(values):.3f}" for name, values in sorted(running.items()))
-            print(f"[{done}/{options.steps}] {said} {speed:.0f}/s", flush=True)
-            running.clear()
-        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
-        if done % options.every == 0 or last:
-            texts = [captions.canonical(rows[i]) for i in tests]
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                found = {
-                    kind: round(float(lessons.loss(network, kind, tests, texts, random.Random(0))), 4)
-                    for kind in ("draw", "name", "next")
-                }
-            history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), "held": found})
-            print(history[-1], flush=True)
-            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
-        if last:
-            break
-    return history[-1]
+            total = lessons.loss(network, kind, chosen, texts, wording)
+        return total, {kind: float(total.detach())}
+
+    def measured() -> dict[str, Any]:
+        texts = [captions.canonical(rows[i]) for i in tests]
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            found = {
+                kind: round(float(lessons.loss(network, kind, tests, texts, random.Random(0))), 4)
+                for kind in ("draw", "name", "next")
+            }
+        return {"held": found}
+
+    both = torch.nn.ModuleDict({"janus": network})
+    learning = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+    trained = schedule.optimisers(learning, options.rate, ".layers.")
+    return course.Course(options, both, trained).run(loss, measured, warm=options.steps // 20 + 1)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,18 @@ of 255; `used`, the share of the codes that held-out pictures use.
 from __future__ import annotations
 
 import argparse
-import signal
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipes import autoencoder, captions, checkpoints, clip, pictures, schedule, work
+from recipes import autoencoder, captions, clip, course, pictures
 
 if TYPE_CHECKING:
     import torch
     from transformers import JanusVQVAEConfig
 
 COMMITMENT = 0.25
+REVIVED_EVERY = 50
 
 
 def vq_config(codes: int, channels: int, width: int) -> JanusVQVAEConfig:
@@ -63,20 +62,10 @@ def revive(codebook: torch.Tensor, counts: torch.Tensor, unit: torch.Tensor) -> 
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=48)
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser = course.parser(__doc__, steps=4000, batch=48, rate=1e-3, tests=250, name="vq")
     parser.add_argument("--codes", type=int, default=1024)
     parser.add_argument("--channels", type=int, default=32)
     parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--tests", type=int, default=250)
-    parser.add_argument("--every", type=int, default=250)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true")
-    parser.add_argument("--stop-after", type=int)
-    parser.add_argument("--name", default="vq")
     return parser.parse_args(args)
 
 
@@ -88,7 +77,6 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
-    folder = work.folder(options.name)
     shown, rows = pictures.load()
     parts = np.array(captions.split(rows))
     train, held = np.flatnonzero(parts == "train"), np.flatnonzero(parts != "train")
@@ -97,58 +85,40 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     codebook = network.quantize.embedding.weight
     with torch.no_grad():
         codebook.copy_(normalize(torch.randn_like(codebook), dim=-1))
-    both = torch.nn.ModuleDict({"vq": network})
-    trained: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
-    ]
-    begin = checkpoints.restore(folder, both, trained) if options.resume else 0
-    history: list[dict[str, Any]] = work.read_json(folder / "state.json")["history"] if options.resume else []
     counts = torch.zeros(options.codes)
-    told_to_stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    running, started = 0.0, time.monotonic()
-    earlier = history[-1]["seconds"] if history else 0
-    for step in range(begin, options.steps):
-        draw = np.random.default_rng((options.seed, step))
-        torch.manual_seed(options.seed * 1_000_003 + step)
+    latest = torch.empty(0)
+
+    def loss(step: int) -> course.Loss:
+        nonlocal latest
+        draw, _ = course.chance(options.seed, step)
         wanted = clip.pixels(shown[draw.choice(train, options.batch, replace=False)])
-        schedule.set_rate(trained, options.rate * schedule.learning_rate(step, options.steps, options.steps // 20 + 1))
         with torch.autocast("cpu", torch.bfloat16):
             vectors = network.quant_conv(network.encoder(wanted))
         passed, codes, own_loss = quantised(vectors.float(), codebook)
         with torch.autocast("cpu", torch.bfloat16):
             drawn = network.decoder(network.post_quant_conv(passed))
-        loss = autoencoder.edges_error(drawn.float(), wanted) + own_loss
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        trained[0].step()
-        trained[0].zero_grad()
-        done = step + 1
+        total = autoencoder.edges_error(drawn.float(), wanted) + own_loss
+        counts.add_(torch.bincount(codes.flatten(), minlength=options.codes))
+        latest = vectors.detach().float()
+        return total, {"loss": float(total.detach())}
+
+    def after(step: int) -> None:
         with torch.no_grad():
             codebook.copy_(normalize(codebook, dim=-1))
-            counts += torch.bincount(codes.flatten(), minlength=options.codes)
-            if done % 50 == 0 and done < 0.7 * options.steps:
-                unit = normalize(vectors.float().permute(0, 2, 3, 1), dim=-1).flatten(0, 2)
-                revive(codebook, counts, unit)
+            if (step + 1) % REVIVED_EVERY == 0 and step + 1 < 0.7 * options.steps:
+                revive(codebook, counts, normalize(latest.permute(0, 2, 3, 1), dim=-1).flatten(0, 2))
                 counts.zero_()
-        running += float(loss.detach())
-        if done % 50 == 0:
-            speed = options.batch * (done - begin) / (time.monotonic() - started)
-            print(f"[{done}/{options.steps}] loss {running / 50:.4f} {speed:.0f}/s", flush=True)
-            running = 0.0
-        last = done in (options.steps, options.stop_after) or bool(told_to_stop)
-        if done % options.every == 0 or last:
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                wanted = clip.pixels(shown[tests])
-                codes = network.encode(wanted).image_tokens.reshape(len(tests), -1)
-                error = (network.decode(codes).float().clamp(-1, 1) - wanted).abs().mean() * 127.5
-            found = {"error": round(float(error), 3), "used": round(len(codes.unique()) / options.codes, 3)}
-            history.append({"step": done, "seconds": earlier + round(time.monotonic() - started), **found})
-            print(history[-1], flush=True)
-            checkpoints.save(folder, both, trained, {"step": done, "options": vars(options), "history": history})
-        if last:
-            break
-    return history[-1]
+
+    def measured() -> dict[str, Any]:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            wanted = clip.pixels(shown[tests])
+            codes = network.encode(wanted).image_tokens.reshape(len(tests), -1)
+            error = (network.decode(codes).float().clamp(-1, 1) - wanted).abs().mean() * 127.5
+        return {"error": round(float(error), 3), "used": round(len(codes.unique()) / options.codes, 3)}
+
+    both = torch.nn.ModuleDict({"vq": network})
+    adam = torch.optim.AdamW(network.parameters(), betas=(0.9, 0.98), weight_decay=0.01)
+    return course.Course(options, both, [adam]).run(loss, measured, warm=options.steps // 20 + 1, after=after)
 
 
 if __name__ == "__main__":
