@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from palate.errors import PalateError
-from palate.importers.hub import ALLOWED_FILES, check_snapshot, download, read_hub_model
+from palate.importers.hub import ALLOWED_FILES, check_snapshot, download, read_hub_model, wanted_files
 
 
 @dataclass
@@ -139,6 +139,36 @@ def test_a_download_asks_only_for_what_runs_no_code_and_is_checked(
     (folder / "unet" / "x.py").touch()
     with pytest.raises(PalateError, match="code"):
         download("ada/paint")
+
+
+def test_a_pipeline_is_fetched_without_the_copies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [
+        "model_index.json",
+        "whole.safetensors",
+        "unet/config.json",
+        "unet/model.safetensors",
+        "unet/model.fp16.safetensors",
+        "vae/model.fp16-00001-of-00002.safetensors",
+        "unet/model.bin",
+        "run.py",
+    ]
+    wanted = wanted_files(names)
+    assert wanted == [
+        "model_index.json",
+        "unet/config.json",
+        "unet/model.safetensors",
+        "vae/model.fp16-00001-of-00002.safetensors",  # the only ones that this part has
+    ]
+    assert wanted_files(["ada.safetensors", "README.md"]) == ["README.md", "ada.safetensors"]
+    asked: dict[str, Any] = {}
+
+    def fetch(_: str, **options: Any) -> str:
+        asked.update(options)
+        return str(snapshot(tmp_path))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetch)
+    download("ada/paint", files=[*wanted, "run.py"])
+    assert asked["allow_patterns"] == wanted
 
 
 def test_a_snapshot_may_link_into_its_own_blobs(tmp_path: Path) -> None:

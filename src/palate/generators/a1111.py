@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from PIL import Image
 
-from palate.generators.endpoints import SECONDS, Endpoint, message_in
+from palate.generators.endpoints import message_in
+from palate.generators.picture_by_picture import PictureByPicture
 from palate.generators.protocol import Order
 
 PATH = "/sdapi/v1/txt2img"
 
 
-class A1111:
+class A1111(PictureByPicture):
     """One picture a request: seeds of a batch follow each other there, and ours do not."""
 
-    batch = 1
-
-    def __init__(
-        self,
-        name: str,
-        address: str,
-        checkpoint: str,
-        *,
-        adapters: Sequence[tuple[str, float]] = (),
-        key: str | None = None,
-        seconds: float = SECONDS,
-    ) -> None:
-        self.name = name
-        self.checkpoint = checkpoint
-        self.adapters = tuple(adapters)
-        self._endpoint = Endpoint(name, address, key=key, seconds=seconds)
-
-    def draw(self, orders: Sequence[Order]) -> list[Image.Image]:
-        with self._endpoint:
-            return [self._one(order) for order in orders]
-
-    def close(self) -> None:
-        """Nothing is held between drawings."""
-
-    def _one(self, order: Order) -> Image.Image:
+    def draw_one(self, order: Order) -> Image.Image:
         answer = self._endpoint.post_json(PATH, self.request(order))
         if said := message_in(answer):
             raise self._endpoint.failed(f"it drew nothing: {said}")

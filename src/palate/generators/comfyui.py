@@ -9,7 +9,8 @@ from typing import Any
 
 from PIL import Image
 
-from palate.generators.endpoints import SECONDS, Endpoint, message_in, one_line
+from palate.generators.endpoints import message_in, one_line
+from palate.generators.picture_by_picture import PictureByPicture
 from palate.generators.protocol import Order
 from palate.importers.sidecars import mapping_of
 
@@ -34,34 +35,10 @@ SAMPLERS = {
 SPACINGS = ("karras", "exponential", "beta", "normal", "simple", "sgm uniform")
 
 
-class ComfyUI:
+class ComfyUI(PictureByPicture):
     """One graph a picture, so that each order's seed alone decides it."""
 
-    batch = 1
-
-    def __init__(
-        self,
-        name: str,
-        address: str,
-        checkpoint: str,
-        *,
-        adapters: Sequence[tuple[str, float]] = (),
-        key: str | None = None,
-        seconds: float = SECONDS,
-    ) -> None:
-        self.name = name
-        self.checkpoint = checkpoint
-        self.adapters = tuple(adapters)
-        self._endpoint = Endpoint(name, address, key=key, seconds=seconds)
-
-    def draw(self, orders: Sequence[Order]) -> list[Image.Image]:
-        with self._endpoint:
-            return [self._one(order) for order in orders]
-
-    def close(self) -> None:
-        """Nothing is held between drawings."""
-
-    def _one(self, order: Order) -> Image.Image:
+    def draw_one(self, order: Order) -> Image.Image:
         graph = text_to_image(order, self.checkpoint, self.adapters)
         answer = self._endpoint.post_json("/prompt", {"prompt": graph, "client_id": uuid.uuid4().hex})
         ticket = mapping_of(answer).get("prompt_id")

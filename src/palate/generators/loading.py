@@ -186,7 +186,7 @@ def _downloaded(model: Model) -> Path:
 
     if model.location.count("/") != 1 or model.location.startswith((".", "/", "~")):
         raise PalateError("model_missing", "its file is gone", about=model.location)
-    return download(model.location, revision=model.card.get("revision"))
+    return download(model.location, revision=model.card.get("revision"), files=model.card.get("files"))
 
 
 PIPELINES: Mapping[str, str] = {

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from PIL import Image
 
-from palate.generators.endpoints import SECONDS, Endpoint, message_in
+from palate.generators.endpoints import message_in
+from palate.generators.picture_by_picture import PictureByPicture
 from palate.generators.protocol import Order
 
 PATH = "/v1/images/generations"
 
 
-class OpenAIImages:
+class OpenAIImages(PictureByPicture):
     """One picture a request. The API has no seed: it is sent, and servers that know it keep to it."""
 
-    batch = 1
-
-    def __init__(
-        self, name: str, address: str, asked_for: str, *, key: str | None = None, seconds: float = SECONDS
-    ) -> None:
-        self.name = name
-        self.asked_for = asked_for
-        self._endpoint = Endpoint(name, address, key=key, seconds=seconds)
-
-    def draw(self, orders: Sequence[Order]) -> list[Image.Image]:
-        with self._endpoint:
-            return [self._one(order) for order in orders]
-
-    def close(self) -> None:
-        """Nothing is held between drawings."""
-
-    def _one(self, order: Order) -> Image.Image:
-        body: dict[str, object] = {"model": self.asked_for, "prompt": order.text, "n": 1}
+    def draw_one(self, order: Order) -> Image.Image:
+        body: dict[str, object] = {"model": self.checkpoint, "prompt": order.text, "n": 1}
         if order.width or order.height:
             body["size"] = f"{order.width or order.height}x{order.height or order.width}"
-        if not self.asked_for.startswith("gpt-image"):  # which always answers base64 and refuses to be told
+        if not self.checkpoint.startswith("gpt-image"):  # which always answers base64 and refuses to be told
             body["response_format"] = "b64_json"
-        if not self.asked_for.startswith(("gpt-image", "dall-e")):
+        if not self.checkpoint.startswith(("gpt-image", "dall-e")):
             body["seed"] = order.seed % 2**32
             body |= {"negative_prompt": order.negative} if order.negative else {}
         answer = self._endpoint.post_json(PATH, body)

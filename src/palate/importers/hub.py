@@ -35,7 +35,8 @@ def read_hub_model(hub_id: str, *, client: HubClient | None = None) -> tuple[Mod
     files = {str(file.rfilename): count_of(file.size) for file in info.siblings or ()}
     about = from_card(_card(info.card_data))
     tags = tuple(tag for tag in map(str, info.tags or ()) if ":" not in tag)
-    fetched = sum(size or 0 for name, size in files.items() if _is_fetched(name))
+    wanted = wanted_files(files)
+    fetched = sum(files[name] or 0 for name in wanted)
     adapter = "model_index.json" not in files
     state, reason = _state(files)
     warnings = (f"the first drawing downloads {_shown_size(fetched)}",) if state == "ready" else ()
@@ -55,19 +56,37 @@ def read_hub_model(hub_id: str, *, client: HubClient | None = None) -> tuple[Mod
         state=state,
         state_reason=reason,
         size=fetched,
-        card={"revision": revision, "adult": "not-for-all-audiences" in tags},
+        card={"revision": revision, "adult": "not-for-all-audiences" in tags, "files": wanted},
     ), warnings
 
 
-def download(hub_id: str, *, revision: str | None = None, within: Path | None = None) -> Path:
+def wanted_files(names: Iterable[str]) -> list[str]:
+    """Those that run no code; of a pipeline only what its parts are opened from.
+
+    A pipeline's repository often holds the same weights again as one file at the top, and each part's in several
+    precisions (`model.fp16.safetensors` beside `model.safetensors`).
+    """
+    safe = sorted(name for name in names if _is_fetched(name))
+    if "model_index.json" not in safe:
+        return safe
+    weights = [name for name in safe if name.endswith(".safetensors")]
+    plain = {name.rpartition("/")[0] for name in weights if not _is_variant(name)}
+    spare = {name for name in weights if "/" not in name or (_is_variant(name) and name.rpartition("/")[0] in plain)}
+    return [name for name in safe if name not in spare]
+
+
+def download(
+    hub_id: str, *, revision: str | None = None, files: Iterable[str] | None = None, within: Path | None = None
+) -> Path:
     """Fetch the files that run no code, and check what came; the folder that a pipeline can be opened from.
 
-    `within` is the cache to use instead of the hub's own.
+    `files` are those the page listed when the model was added; `within` is the cache to use instead of the hub's own.
     """
     from huggingface_hub import snapshot_download
 
     try:
-        folder = snapshot_download(hub_id, revision=revision, allow_patterns=list(ALLOWED_FILES), cache_dir=within)
+        patterns = [name for name in files or ALLOWED_FILES if name in ALLOWED_FILES or _is_fetched(name)]
+        folder = snapshot_download(hub_id, revision=revision, allow_patterns=patterns, cache_dir=within)
     except Exception as error:
         raise _unreachable(hub_id, error) from None
     if (Path(folder) / "model_index.json").exists():
@@ -115,6 +134,11 @@ def _card(card: Any) -> Mapping[str, Any]:
 
 def _is_fetched(name: str) -> bool:
     return name.endswith((".safetensors", ".json", ".txt", ".model")) or name == "README.md"
+
+
+def _is_variant(name: str) -> bool:
+    """`unet/model.fp16.safetensors`, in shards or not: a dot in the name before its ending."""
+    return "." in name.rpartition("/")[2].removesuffix(".safetensors")
 
 
 def _state(files: Iterable[str]) -> tuple[Any, str | None]:
