@@ -112,20 +112,29 @@ def test_killed_at_random_times(
     assert warm.said == "clean\n"
 
 
-def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
-    warm: Warm, tiny_hub: Path, undisturbed: Callable[[str], dict[str, Any]], tmp_path: Path
-) -> None:
-    wanted, home = undisturbed("few"), tmp_path / "home"
-    shutil.copytree(tiny_hub / "home", home)
-    command = specify(home, prompts(tiny_hub, "few"))
+def interrupted(command: list[str], home: Path) -> tuple[int, str, str]:
+    """Ctrl-C once the first picture is kept: how it ended, and what it printed and said."""
     with subprocess.Popen(
         [sys.executable, "-m", "palate.cli.main", *command], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         wait_until(lambda: blobs(home) > 0 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         said, told = process.communicate(timeout=DEADLINE)
-    assert (process.returncode, said) == (130, "")
-    assert told == "stopped; run the same command again to go on\n"
+        return process.returncode, said, told
+
+
+def test_ctrl_c_ends_with_130_and_one_line_and_the_next_run_goes_on(
+    warm: Warm, tiny_hub: Path, undisturbed: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    wanted = undisturbed("few")
+    for attempt in range(9):
+        home = tmp_path / f"home-{attempt}"
+        shutil.copytree(tiny_hub / "home", home)
+        command = specify(home, prompts(tiny_hub, "few"))
+        status, said, told = interrupted(command, home)
+        if status != 0:  # on a busy machine it may be done before the signal comes: that was no interruption
+            break
+    assert (status, said, told) == (130, "", "stopped; run the same command again to go on\n")
     assert warm.run(*command) == 0, warm.said
     assert what_it_holds(home) == wanted
 
