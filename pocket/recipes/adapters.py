@@ -66,6 +66,7 @@ def main(args: list[str] | None = None) -> list[dict[str, Any]]:
     chosen = [artist for artist in everyone if not options.only or artist.key in options.only][: options.most]
     pipeline = StableDiffusionPipeline.from_pretrained(source / "pipeline")
     unet, tower, words = pipeline.unet.requires_grad_(False), pipeline.text_encoder.eval(), pipeline.tokenizer
+    diffusion.eager_attention(unet)
     noise = diffusion.noise_of()
     told_to_stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
