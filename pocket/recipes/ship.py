@@ -1,209 +1,49 @@
-"""Puts trained weights into the package, with their card: `python -m recipes.ship clip` in pocket/, then commit once.
+"""Puts trained weights into the package, with their cards: `python -m recipes.ship clip` in pocket/, then commit once.
 
-Weights are stored as float16: every number on the card was measured on the stored files, opened as a user opens them.
+Weights are stored as float16: every number on a card was measured on the stored files, opened as a user opens them.
+`adapters` takes `--most`: sets in turn, the most downloaded first, one look of each before a second of any.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from recipes import checkpoints, work
-
-POCKET = Path(__file__).parents[1]
-WEIGHTS = POCKET / "src" / "palate_pocket" / "weights"
-LARGEST = 25 * 2**20
-"""Bytes of one file."""
+from recipes import package, ship_drawing, ship_encoders, ship_janus, work
 
 
-def attributions(sets: dict[str, dict[str, Any]]) -> str:
-    """Who drew the icons that the networks were trained on, and under which licence."""
-    lines = [
-        "The networks of palate-pocket were trained on pictures of these icon sets. No icon is distributed with them.",
-        "Names, authors, licences and addresses are those of the sets' own metadata (npm package @iconify/json).",
-        "",
-    ]
-    for prefix, info in sorted(sets.items()):
-        lines += [
-            f"{info['name']} ({prefix})",
-            f"  by {info['author']}{', ' + info['author_url'] if info['author_url'] else ''}",
-            f"  {info['licence']}{', ' + info['licence_url'] if info['licence_url'] else ''}",
-            "",
-        ]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def table(measured: dict[str, dict[str, float]]) -> list[str]:
-    names = list(next(iter(measured.values())))
-    rows = ["| test | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    rows += [
-        f"| {test} | " + " | ".join(f"{value:.1%}" for value in values.values()) + " |"
-        for test, values in measured.items()
-    ]
-    return rows
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def stored_clip(source: Path, into: Path) -> None:
-    """The checkpoint's network as float16, with its tokenizer and picture processor: what `from_pretrained` opens."""
-    import torch
-    from transformers import CLIPProcessor, CLIPTokenizer
-
-    from recipes import clip
-
-    options = work.read_json(source / "state.json")["options"]
-    words = CLIPTokenizer.from_pretrained(source)
-    network = clip.clip_of(words, options["width"], options["layers"], options["text_width"], options["text_layers"])
-    network.load_state_dict(checkpoints.weights(source, "clip"))
-    network.to(torch.float16).save_pretrained(into)
-    CLIPProcessor(clip.picture_processor(), words).save_pretrained(into)
-
-
-def measured_clip(into: Path, seed: int, tests: int) -> dict[str, dict[str, float]]:
-    """R@k of the stored files on both tests; `titled` adds the set's title to each caption."""
-    import torch
-    from transformers import CLIPModel, CLIPTokenizer
-
-    from recipes import captions, clip
-
-    network = CLIPModel.from_pretrained(into, dtype=torch.float32)
-    words = CLIPTokenizer.from_pretrained(into)
-    icons = clip.Icons(tests, seed)
-    titles = {name: info["name"].lower() for name, info in work.read_json(work.folder() / "sets.json").items()}
-    found = {}
-    for name, chosen in icons.tests.items():
-        shown, texts = icons.test(name)
-        found[f"{name} ({len(texts)})"] = clip.retrieval(network, words, shown, texts)
-        rows = [icons.rows[i] for i in chosen]
-        titled = [f"{titles[row['set']]} {captions.canonical(row)}" for row in rows]
-        found[f"{name}, captions with the set's title"] = clip.retrieval(network, words, shown, titled)
-    return found
-
-
-def clip_card(into: Path, state: dict[str, Any], measured: dict[str, dict[str, float]], sets: dict[str, Any]) -> str:
-    """What it is, what it learned from, how to make it again, and what it reaches."""
-    options, weights = state["options"], into / "model.safetensors"
-    licences = ", ".join(sorted({info["licence"] for info in sets.values()}))
-    asked = " ".join(f"--{name} {options[name]}" for name in ("steps", "batch", "rate", "seed"))
-    minutes = state["history"][-1]["seconds"] / 60
-    return f"""---
-license: apache-2.0
-library_name: transformers
----
-# Pocket CLIP
-
-A `transformers.CLIPModel` for icons and emoji of 64 x 64 pixels. It knows nothing of photographs.
-
-- Data: {len(sets)} icon sets under {licences} (see ATTRIBUTIONS), rendered at 64 x 64; captions made from names,
-  other names, categories and looks. Logos are left out.
-- Made by: `python -m recipes.clip {asked}` in pocket/, {minutes:.0f} minutes on
-  {options["threads"]} shared CPU core(s), then `python -m recipes.ship clip`.
-- With: torch {version("torch")}, transformers {version("transformers")}, seed {options["seed"]}.
-- Weights: float16, {weights.stat().st_size / 2**20:.1f} MiB, sha256 `{digest(weights)}`.
-
-## Measured on the stored files
-*held*: pictures kept out of training together with every drawing of their concept in their family of sets, the concept
-itself being known from other families. *unseen*: no training picture shows the concept. All captions of a test are
-distinct, none names its set unless said, copies of training pictures are left out, equal scores count against it.
-
-{chr(10).join(table(measured))}
-
-Chance is {1 / options["tests"]:.1%} at 1 and {5 / options["tests"]:.1%} at 5.
-"""
-
-
-def stored_dino(source: Path, into: Path) -> None:
-    """The teacher as float16, with its picture processor."""
-    import torch
-
-    from recipes import clip, dino
-
-    options = work.read_json(source / "state.json")["options"]
-    network = dino.dino_of(options["width"], options["layers"])
-    network.load_state_dict(checkpoints.weights(source, "teacher.dino"))
-    network.to(torch.float16).save_pretrained(into)
-    clip.picture_processor().save_pretrained(into)
-
-
-def measured_dino(into: Path, seed: int, tests: int) -> dict[str, dict[str, float]]:
-    """set@1 and concept@1 of the stored files, beside those of plain pixels and of the shipped pocket CLIP."""
-    import torch
-    from transformers import CLIPModel, Dinov2Model
-
-    from recipes import clip, dino, pictures
-
-    shown, rows = pictures.load()
-    chosen = dino.tests_of(rows, tests, seed)
-    told = [rows[i] for i in chosen]
-    seen = [clip.pixels(shown[chosen[start : start + 250]]) for start in range(0, len(chosen), 250)]
-    grey = shown[chosen].mean(-1).reshape(len(chosen), 16, 4, 16, 4).mean((2, 4)).reshape(len(chosen), -1)
-    network = Dinov2Model.from_pretrained(into, dtype=torch.float32)
-    with torch.no_grad():
-        vectors = torch.cat([network(part).pooler_output for part in seen]).numpy()
-        found = {
-            "plain pixels": dino.neighbours(grey - grey.mean(), told),
-            "pocket DINO": dino.neighbours(vectors, told),
-        }
-        if (WEIGHTS / "clip" / "model.safetensors").exists():
-            words_too = CLIPModel.from_pretrained(WEIGHTS / "clip", dtype=torch.float32)
-            vectors = torch.cat([words_too.get_image_features(part).pooler_output for part in seen]).numpy()
-            found["pocket CLIP (taught by words)"] = dino.neighbours(vectors, told)
-    return found
-
-
-def dino_card(into: Path, state: dict[str, Any], measured: dict[str, dict[str, float]], sets: dict[str, Any]) -> str:
-    options, weights = state["options"], into / "model.safetensors"
-    asked = " ".join(f"--{name} {options[name]}" for name in ("steps", "batch", "rate", "seed"))
-    return f"""---
-license: apache-2.0
-library_name: transformers
----
-# Pocket DINO
-
-A `transformers.Dinov2Model` for icons and emoji of 64 x 64 pixels, self-supervised: it was never shown a word.
-
-- Data: pictures of {len(sets)} icon sets (see ATTRIBUTIONS), rendered at 64 x 64. Logos are left out.
-- Made by: `python -m recipes.dino {asked}` in pocket/, {state["history"][-1]["seconds"] / 60:.0f} minutes on
-  {options["threads"]} shared CPU core(s), then `python -m recipes.ship dino`.
-- With: torch {version("torch")}, transformers {version("transformers")}, seed {options["seed"]}.
-- Weights: float16, {weights.stat().st_size / 2**20:.1f} MiB, sha256 `{digest(weights)}`.
-
-## Measured on the stored files
-On pictures of concepts that training never showed. set@1: the nearest other picture is of the same set. concept@1: the
-nearest picture of another family of sets shows the same concept, where one among the tests does.
-
-{chr(10).join(table(measured))}
-"""
-
-
-def main(args: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=["clip", "dino"])
-    options = parser.parse_args(args)
+def ship_one(kind: str, into: Path, sets: dict[str, Any]) -> None:
+    """A network with a checkpoint of its own: its files, its card, its numbers."""
     stored, measure, card = {
-        "clip": (stored_clip, measured_clip, clip_card),
-        "dino": (stored_dino, measured_dino, dino_card),
-    }[options.kind]
-    sets = work.read_json(work.folder() / "sets.json")
-    into, source = WEIGHTS / options.kind, work.folder(options.kind)
-    into.mkdir(parents=True, exist_ok=True)
+        "clip": (ship_encoders.stored_clip, ship_encoders.measured_clip, ship_encoders.clip_card),
+        "dino": (ship_encoders.stored_dino, ship_encoders.measured_dino, ship_encoders.dino_card),
+        "diffusion": (ship_drawing.stored_diffusion, ship_drawing.measured_diffusion, ship_drawing.diffusion_card),
+        "janus": (ship_janus.stored_janus, ship_janus.measured_janus, ship_janus.janus_card),
+    }[kind]
+    source = work.folder(kind)
     state = work.read_json(source / "state.json")
     stored(source, into)
     measured = measure(into, state["options"]["seed"], state["options"]["tests"])
     (into / "README.md").write_text(card(into, state, measured, sets), encoding="utf-8")
     work.write_json(into / "measured.json", {"tests": measured, "history": state["history"]})
-    (POCKET / "ATTRIBUTIONS").write_text(attributions(sets), encoding="utf-8")
-    too_large = [path.name for path in into.iterdir() if path.stat().st_size > LARGEST]
     print((into / "README.md").read_text(encoding="utf-8"))
-    if too_large:
-        sys.exit(f"too large to ship: {', '.join(too_large)}")
+
+
+def main(args: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["clip", "dino", "diffusion", "adapters", "janus"])
+    parser.add_argument("--most", type=int, default=80, help="how many adapters ship")
+    options = parser.parse_args(args)
+    sets = work.read_json(work.folder() / "sets.json")
+    into = package.WEIGHTS / options.kind
+    into.mkdir(parents=True, exist_ok=True)
+    if options.kind == "adapters":
+        print(f"{ship_drawing.ship_adapters(work.folder('adapters'), into, sets, options.most)} adapters")
+    else:
+        ship_one(options.kind, into, sets)
+    (package.POCKET / "ATTRIBUTIONS").write_text(package.attributions(sets), encoding="utf-8")
+    package.say_sizes()
 
 
 if __name__ == "__main__":
