@@ -172,6 +172,29 @@ def test_add_pictures_tells_what_came_in_and_show_where_it_came_from(palate: Pal
     assert "a fox" in json.dumps(shown)
 
 
+def test_a_watched_folder_is_looked_at_again_and_only_news_is_said(
+    palate: Palate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, folder = tmp_path / "home", tmp_path / "outputs"
+    folder.mkdir()
+    (folder / "bad.png").write_bytes(b"not a picture")
+    drawn = iter(["a fox", None, "an owl"])
+
+    def wait(seconds: float) -> None:
+        assert seconds == 2
+        text = next(drawn, "stop")
+        if text == "stop":
+            raise KeyboardInterrupt
+        if text is not None:
+            (folder / f"{text}.png").write_bytes(png({"parameters": f"{text}\nSteps: 5, Seed: 3, Model: ink"}))
+
+    monkeypatch.setattr("palate.cli.adding.time.sleep", wait)
+    palate("init", "--hub", home)
+    said = palate("add", "pictures", folder, "--hub", home, "--watch", "2")
+    assert said.code == 130
+    assert [line.split(",")[0] for line in said.out.splitlines()] == ["0 pictures added", *["1 pictures added"] * 2]
+
+
 def test_add_models_of_a_folder_without_any_is_no_error(palate: Palate, tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     palate("init", "--hub", tmp_path / "home")

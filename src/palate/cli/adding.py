@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from palate.cli.options import AsJson, Hub, studio
+from palate.errors import PalateError
 
 
 def models(
@@ -31,6 +33,10 @@ def pictures(
     encode: Annotated[
         bool, typer.Option("--encode/--no-encode", help="Encode them too, so that they can be searched at once.")
     ] = True,
+    watch: Annotated[
+        float | None,
+        typer.Option("--watch", min=1.0, help="Look again every so many seconds, until Ctrl-C, and say what is new."),
+    ] = None,
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
@@ -38,8 +44,22 @@ def pictures(
     from palate.cli import printing
 
     with studio(hub) as opened, printing.progress(quiet=json) as progress:
-        added = opened.add_pictures(folder, listing=prompts, encode=encode, progress=progress)
-    printing.added(added, json=json)
+        answer = opened.add_pictures(folder, listing=prompts, encode=encode, progress=progress)
+    printing.added(answer, json=json, may_be_empty=watch is not None)
+    refused = set(answer.refused)
+    while watch is not None:
+        time.sleep(watch)
+        # Opened anew each time, so that other commands can write in between.
+        try:
+            with studio(hub) as opened:
+                answer = opened.add_pictures(folder, listing=prompts, encode=encode)
+        except PalateError as error:
+            if error.code != "library_in_use":
+                raise
+            continue
+        if answer.added or set(answer.refused) - refused:
+            printing.added(answer, json=json, may_be_empty=True)
+        refused = set(answer.refused)
 
 
 def dataset(

@@ -136,8 +136,8 @@ def _rate_column() -> Any:
     return Rate()
 
 
-def added(answer: Any, *, json: bool) -> None:
-    """What came in, what was refused and why; an error only where nothing could be done."""
+def added(answer: Any, *, json: bool, may_be_empty: bool = False) -> None:
+    """What came in, what was refused and why; an error only where nothing could be done, unless that `may_be_empty`."""
     import typer
 
     if json:
@@ -148,5 +148,5 @@ def added(answer: Any, *, json: bool) -> None:
             note(f"refused: {shown(refused)}")
         for warning in answer.warnings:
             note(f"note: {shown(warning)}")
-    if answer.refused and not answer.anything:
+    if answer.refused and not answer.anything and not may_be_empty:
         raise typer.Exit(1)
