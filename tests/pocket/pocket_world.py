@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from recipes import work
+import pytest
+from recipes import adapters, artists, autoencoder, bank, clip, diffusion, dino, package, ship, work
 
 
 def small_world(folder: Path, sets: tuple[str, ...] = ("one", "two", "three", "four")) -> None:
@@ -38,3 +39,30 @@ def info_of(name: str) -> dict[str, object]:
         "downloads": None,
     }
     return {"name": name.title(), **said}
+
+
+def flags(**numbers: object) -> list[str]:
+    return [word for name, number in numbers.items() for word in (f"--{name.replace('_', '-')}", str(number))]
+
+
+def point_at(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Recipes work and ship below this folder, and `palate_pocket` reads from there."""
+    patch.setenv("PALATE_POCKET_WORK", str(folder / "work"))
+    patch.setenv("PALATE_POCKET_WEIGHTS", str(folder / "weights"))
+    patch.setattr(package, "POCKET", folder)
+    patch.setattr(package, "WEIGHTS", folder / "weights")
+    patch.setattr(artists, "FEWEST_PICTURES", 20)
+
+
+def ship_tiny(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Every recipe but Janus' for a step or two, shipped, and a bank of one step a picture."""
+    point_at(folder, patch)
+    small_world(work.folder())
+    clip.main(flags(steps=2, batch=8, width=64, layers=1, text_width=64, text_layers=1, tests=3))
+    dino.main(flags(steps=1, batch=8, width=64, layers=1, tests=20))
+    autoencoder.main(flags(steps=2, batch=4, width=16, tests=4))
+    diffusion.main(flags(steps=2, batch=4, width=64, tests=4))
+    adapters.main(flags(steps=2, batch=4, rank=2))
+    for kind in ("clip", "dino", "diffusion", "adapters"):
+        ship.main([kind])
+    bank.main(flags(steps=1, seeds=1, prompts=8, again=2))

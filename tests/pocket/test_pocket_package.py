@@ -1,9 +1,13 @@
 """The pocket package: its prompts, and its networks opened as a user opens them."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
+import numpy as np
 import palate_pocket as pocket
 import pytest
+from numpy.typing import NDArray
 
 
 def test_there_are_61_specification_prompts_all_different() -> None:
@@ -43,6 +47,84 @@ def test_a_network_is_there_with_its_card_or_says_how_to_train_it(kind: str) -> 
     else:
         with pytest.raises(pocket.NotTrainedError, match=f"recipes.{kind}"):
             pocket.folder(kind)
+
+
+def test_a_network_counts_as_there_only_with_its_configuration_and_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WEIGHTS", str(tmp_path))
+    for kind, name in (("clip", "config.json"), ("diffusion", "model_index.json"), ("dino", "model_index.json")):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "README.md").touch()
+        (tmp_path / kind / name).touch()
+    assert pocket.kinds() == ("clip", "diffusion")
+
+
+def test_a_build_without_drawing_models_lists_none_and_says_how_to_draw_a_bank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WEIGHTS", str(tmp_path))
+    assert pocket.adapters() == ()
+    with pytest.raises(pocket.NotTrainedError, match=r"recipes\.bank"):
+        pocket.bank()
+
+
+def test_an_adapter_says_whose_style_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WEIGHTS", str(tmp_path))
+    place = tmp_path / "adapters" / "ph-bold"
+    place.mkdir(parents=True)
+    card = {"key": "ph-bold", "title": "Phosphor bold", "set": "ph", "author": "A. Person", "licence": "MIT"}
+    (place / "card.json").write_text(json.dumps({**card, "tags": ["grid"], "downloads": 7, "steps": 150}))
+    (found,) = pocket.adapters()
+    assert (found.key, found.folder, found.author, found.tags, found.downloads) == (
+        "ph-bold",
+        place,
+        "A. Person",
+        ("grid",),
+        7,
+    )
+
+
+def test_the_bank_finds_a_picture_by_model_prompt_and_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WEIGHTS", str(tmp_path))
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(6, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    write_bank(tmp_path / "bank", vectors, broken=[4])
+    bank = pocket.bank()
+    assert len(bank) == 6
+    assert bank.row(1, 1, 0) == 5
+    assert bank.rows("specification") == [(0, 0, 0, 0), (1, 0, 0, 1), (3, 1, 0, 0)]  # row 4 is a broken picture
+    assert bank.rows("specification", seeds=1) == [(0, 0, 0, 0), (3, 1, 0, 0)]
+    close = (bank.vectors(range(6)) * vectors).sum(1)
+    assert close.min() > 0.9999
+    with pytest.raises(IndexError, match="1 seeds"):
+        bank.row(0, 1, 1)
+
+
+def test_a_bank_that_lacks_vectors_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WEIGHTS", str(tmp_path))
+    write_bank(tmp_path / "bank", np.eye(5, 16, dtype=np.float32), broken=[])
+    with pytest.raises(ValueError, match="5 vectors for 6 keys"):
+        pocket.bank()
+
+
+def write_bank(folder: Path, vectors: NDArray[np.float32], broken: list[int]) -> None:
+    from palate_pocket.bank import packed
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True)
+    codes, scales = packed(vectors)
+    flags = np.isin(np.arange(len(vectors)), broken).astype(np.uint8)
+    words = np.eye(2, vectors.shape[1], dtype=np.float16)
+    save_file(
+        {"clip_codes": codes, "clip_scales": scales, "broken": flags, "words": words}, folder / "bank.safetensors"
+    )
+    prompts = [
+        {"text": "an icon of a cat", "tag": "animals", "kind": "specification", "seeds": [3, 4]},
+        {"text": "an icon of a dog", "tag": "animals", "kind": "task", "seeds": [5]},
+    ]
+    (folder / "bank.json").write_text(json.dumps({"models": ["a", "b"], "prompts": prompts, "made": {}}))
 
 
 @pytest.mark.skipif("clip" not in pocket.kinds(), reason="this build has no pocket CLIP")

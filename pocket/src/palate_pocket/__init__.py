@@ -1,4 +1,4 @@
-"""The pocket hub: where its networks lie, and the prompts that were written for icons."""
+"""The pocket hub: where its networks and drawing models lie, its prompts, and the bank of pictures drawn once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,31 @@ from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["IconPrompt", "NotTrainedError", "categories", "folder", "kinds", "prompts", "task_prompts"]
+from palate_pocket.bank import Bank, BankPrompt, read_bank
+from palate_pocket.places import weights_folder
+
+__all__ = [
+    "Adapter",
+    "Bank",
+    "BankPrompt",
+    "IconPrompt",
+    "NotTrainedError",
+    "adapters",
+    "bank",
+    "categories",
+    "folder",
+    "kinds",
+    "prompts",
+    "task_prompts",
+]
 
 KINDS = ("clip", "diffusion", "dino", "janus")
+CONFIGURATIONS = {"diffusion": "model_index.json"}
+"""The file without which a network's folder is not whole; config.json where nothing else is said."""
 
 
 class NotTrainedError(LookupError):
-    """The package was built without this network."""
+    """The package was built without this."""
 
 
 class IconPrompt(NamedTuple):
@@ -24,9 +42,27 @@ class IconPrompt(NamedTuple):
     tag: str
 
 
+class Adapter(NamedTuple):
+    """A drawing model: a folder that `load_lora_weights` opens on the pocket diffusion, and what its card says."""
+
+    key: str
+    folder: Path
+    title: str
+    set: str
+    look: str
+    """The set's own word for how it draws here; '' where the set draws in one way."""
+    author: str
+    licence: str
+    licence_url: str
+    category: str
+    tags: tuple[str, ...]
+    downloads: int | None
+    """Of the set's own npm package, a month; None where nobody counted."""
+
+
 def kinds() -> tuple[str, ...]:
     """The networks that this build holds."""
-    return tuple(kind for kind in KINDS if (_weights() / kind / "README.md").is_file())
+    return tuple(kind for kind in KINDS if _is_whole(kind))
 
 
 def folder(kind: str) -> Path:
@@ -37,7 +73,21 @@ def folder(kind: str) -> Path:
         raise NotTrainedError(
             f"the pocket {kind} is not in this build; train it with `python -m recipes.{kind}` in pocket/"
         )
-    return _weights() / kind
+    return weights_folder() / kind
+
+
+def adapters() -> tuple[Adapter, ...]:
+    """The drawing models of this build, in the order of their keys; none where it has none."""
+    cards = sorted((weights_folder() / "adapters").glob("*/card.json"))
+    return tuple(_adapter(card.parent, json.loads(card.read_text("utf-8"))) for card in cards)
+
+
+def bank() -> Bank:
+    """The vectors of the pictures that were drawn once, with the keys that draw them again."""
+    place = weights_folder() / "bank"
+    if not (place / "bank.json").is_file():
+        raise NotTrainedError("the pocket picture bank is not in this build; draw it with `python -m recipes.bank`")
+    return read_bank(place)
 
 
 def prompts() -> tuple[IconPrompt, ...]:
@@ -60,8 +110,20 @@ def categories() -> tuple[str, ...]:
     return tuple(sorted({prompt.tag for prompt in _read("tasks.jsonl")}))
 
 
-def _weights() -> Path:
-    return Path(str(files("palate_pocket"))) / "weights"
+def _is_whole(kind: str) -> bool:
+    place = weights_folder() / kind
+    return (place / CONFIGURATIONS.get(kind, "config.json")).is_file() and (place / "README.md").is_file()
+
+
+def _adapter(place: Path, card: dict[str, object]) -> Adapter:
+    texts = {name: str(card.get(name) or "") for name in Adapter._fields if name not in ("folder", "tags", "downloads")}
+    tags, downloads = card.get("tags"), card.get("downloads")
+    return Adapter(
+        folder=place,
+        tags=tuple(map(str, tags)) if isinstance(tags, list) else (),
+        downloads=downloads if isinstance(downloads, int) else None,
+        **texts,
+    )
 
 
 @cache
