@@ -101,7 +101,17 @@ def _fitted(name: str, value: object) -> Any:
     return fitted
 
 
+POCKET = "pocket"
+
+
+def is_pocket(named: str | None = None) -> bool:
+    """Whether the pocket hub is what was named; a folder of that name is `./pocket`."""
+    return (named or os.environ.get("PALATE_HOME")) == POCKET
+
+
 def home_folder(named: str | None = None) -> Path:
-    """Where the home is: `--hub`, else $PALATE_HOME, else ~/.palate."""
+    """Where the home is: `--hub`, else $PALATE_HOME, else ~/.palate; `pocket` is $PALATE_POCKET_HOME."""
     chosen = named or os.environ.get("PALATE_HOME")
+    if is_pocket(named):
+        return Path(os.environ.get("PALATE_POCKET_HOME") or Path.home() / ".palate-pocket").expanduser()
     return Path(chosen).expanduser() if chosen else Path.home() / ".palate"

@@ -32,13 +32,22 @@ class Studio:
 
     @classmethod
     def create(cls, hub: str | None = None) -> Studio:
+        if settings_file.is_pocket(hub):
+            return cls.open(hub)
         folder = settings_file.home_folder(hub)
         return cls(Home.create(folder), settings_file.read(folder))
 
     @classmethod
     def open(cls, hub: str | None = None) -> Studio:
-        folder = settings_file.home_folder(hub)
-        return cls(Home.open(folder), settings_file.read(folder))
+        folder, fresh = settings_file.home_folder(hub), False
+        if settings_file.is_pocket(hub):
+            from palate.specify.pocket import ready
+
+            fresh = ready(folder)
+        opened = cls(Home.open(folder), settings_file.read(folder))
+        if fresh:
+            opened.learn()
+        return opened
 
     def close(self) -> None:
         self.home.close()
@@ -95,7 +104,16 @@ class Studio:
     def show(self, thing: str | Path) -> dict[str, Any]:
         from palate.find.showing import thing_shown
 
-        return thing_shown(self.home, str(thing))
+        shown = thing_shown(self.home, str(thing))
+        if "picture" in shown and not shown["picture"]["files"]:
+            shown["picture"]["files"] = [str(file) for file in self.look([shown["picture"]["id"]]).values()]
+        return shown
+
+    def look(self, pictures: Sequence[str]) -> dict[str, Path]:
+        """A file for each picture (by id); one that is known by its key alone is drawn now."""
+        from palate.specify.again import look
+
+        return look(self.home, self.settings, pictures)
 
     def check(self, *, mend: bool = False) -> list[Fault]:
         """Every fault there is, after mending what can be made again where that is asked for."""
@@ -141,9 +159,6 @@ class Studio:
         workers: int | None = None,
         progress: Progress = nothing,
     ) -> dict[str, Any]:
-        from palate.find.hub import Hub
-        from palate.find.requirement import space_of_home
-        from palate.find.scores import Weights
         from palate.specify.ordering import specify
 
         done = specify(
@@ -157,6 +172,15 @@ class Studio:
             workers=workers,
             progress=progress,
         )
+        self.learn(progress=progress)
+        return done
+
+    def learn(self, *, progress: Progress = nothing) -> None:
+        """What the first question would otherwise wait for."""
+        from palate.find.hub import Hub
+        from palate.find.requirement import space_of_home
+        from palate.find.scores import Weights
+
         try:
             hub = Hub.load(self.home, space_of_home(self.home, self.settings.encoder))
         except PalateError as error:
@@ -164,7 +188,6 @@ class Studio:
                 raise
         else:
             hub.learn(Weights(*self.settings.weights), progress)
-        return done
 
     # -- asking -------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from palate.catalogue.vectors import Space
 from palate.encoders.identity import space_id
 from palate.encoders.places import read_config
 from palate.encoders.preprocessing import Fit, read_preprocessing
@@ -17,6 +18,15 @@ from palate.quiet import quietly
 
 if TYPE_CHECKING:
     import torch
+
+
+def space_of_folder(name: str, folder: Path, *, fit: Fit) -> Space:
+    """The space that a CLIP in this folder encodes into, without opening its weights."""
+    config = read_config(folder, "config.json")
+    dim = int(config["projection_dim"])
+    described = read_preprocessing(folder, config, fit, own="squash").as_json()
+    return Space(space_id(folder, described, dim), name, dim, reads_words=True)
+
 
 CLASSES = {"clip": "CLIPModel", "siglip": "SiglipModel", "siglip2": "Siglip2Model"}
 """A configuration's model_type to the class of transformers that reads it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,7 @@ READ_BESIDE = ("config.json", "tokenizer.json", "vocab.json", "merges.txt", "spi
 
 def space_id(folder: Path, preprocessing: Mapping[str, Any], dim: int) -> str:
     """Equal for equal files wherever they lie; another for anything that moves a vector by more than rounding."""
-    import transformers
-
-    major = transformers.__version__.partition(".")[0]
+    major = version("transformers").partition(".")[0]
     files = [*weights_of(folder), *(folder / name for name in READ_BESIDE if (folder / name).exists())]
     return digest(
         "space", *file_hashes(files), canonical(preprocessing), f"transformers {major}", str(dim), "unit length"

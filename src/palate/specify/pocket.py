@@ -1,0 +1,45 @@
+"""`--hub pocket`: a home that is made when it is first named, and specified from the bank that ships."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from palate import settings as settings_file
+from palate.catalogue.home import DATABASE, Home
+from palate.importers.pocket import add_pocket, shipped
+
+ENCODER = "pocket"
+MARK = "pocket-release"
+"""A file of the home: which release of the package it was made from."""
+
+
+def ready(folder: Path) -> bool:
+    """Make the pocket home, or bring it to the package's release. Whether there was anything to do."""
+    pocket = shipped()
+    mark, release = folder / MARK, _release(pocket)
+    if (folder / DATABASE).is_file() and mark.is_file() and mark.read_text("utf-8") == release:
+        return False
+    from palate.encoders.clip_shaped import space_of_folder
+
+    space = space_of_folder(ENCODER, pocket.folder("clip"), fit="squash")
+    home = Home.create(folder)
+    try:
+        with home.writing():
+            if not (folder / settings_file.FILE).exists():
+                settings_file.set_one(folder, "steps", str(pocket.bank().made["steps"]))
+            add_pocket(home, pocket, space)
+            mark.write_text(release, "utf-8")
+    finally:
+        home.close()
+    return True
+
+
+def _release(pocket: Any) -> str:
+    """Where the package lies, what its bank holds, and the library whose version is part of a space's identity."""
+    diffusion = Path(pocket.folder("diffusion"))
+    keys = (diffusion.parent / "bank" / "bank.json").read_bytes()
+    parts = (str(diffusion.parent), hashlib.sha256(keys).hexdigest(), version("transformers").partition(".")[0])
+    return "\n".join(parts)
