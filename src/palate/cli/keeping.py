@@ -1,4 +1,4 @@
-"""The commands that keep a home: `init`, `config`, `check`, `export`, `evaluate`."""
+"""The commands that keep a home: `init`, `config`, `check`, `export`."""
 
 from __future__ import annotations
 
@@ -91,50 +91,3 @@ def export_dataset(
     with studio(hub) as opened:
         answer = opened.export(kind, folder)
     printing.as_json(answer) if json else printing.facts(answer)
-
-
-def run_folder(scenario: str) -> Path:
-    """In the home where there is one, else among the system's temporary files."""
-    import tempfile
-    import time
-
-    from palate.settings import home_folder
-
-    home = home_folder()
-    if not home.is_dir():
-        return Path(tempfile.mkdtemp(prefix=f"palate-{scenario}-"))
-    return home / "runs" / time.strftime(f"{scenario}-%Y%m%d-%H%M%S")
-
-
-def evaluate_gemrec(
-    data: Annotated[Path, typer.Option("--data", help="A folder with GEMRec's features, roster and prompts.")],
-    seed: Annotated[int, typer.Option("--seed", help="Which random splits.")] = 0,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write the run's plain files; the home's runs/ by default.")
-    ] = None,
-    json: AsJson = False,
-) -> None:
-    """Identify and find on GEMRec's real features: every method, with 95 % intervals."""
-    from palate.cli import printing
-    from palate.evaluate.gemrec import evaluate_gemrec as measure
-
-    answer = measure(data, seed=seed, out=out or run_folder("gemrec"))
-    printing.as_json(answer.as_json()) if json else printing.report(answer)
-
-
-def evaluate_identification(
-    seeds: Annotated[int, typer.Option("--seeds", min=1, max=100, help="Task pictures a task prompt.")] = 10,
-    prompts: Annotated[Path | None, typer.Option("--prompts", help="Your own specification prompts.")] = None,
-    tasks: Annotated[Path | None, typer.Option("--tasks", help="Your own task prompts.")] = None,
-    executor: Annotated[str, typer.Option("--executor", help="Where to draw: serial, or pool.")] = "serial",
-    hub: Hub = None,
-    json: AsJson = False,
-) -> None:
-    """The CGI benchmark on the hub in the home: draws what is missing, prints the paper's tables."""
-    from palate.cli import printing
-
-    with studio(hub) as opened, printing.progress(quiet=json) as progress:
-        answer = opened.evaluate_identification(
-            seeds=seeds, prompts=prompts, tasks=tasks, executor=executor, progress=progress
-        )
-    printing.as_json(answer.as_json()) if json else printing.report(answer)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from palate.cli import adding, asking, drawing, keeping
+from palate.cli import adding, asking, drawing, keeping, measuring
 
 STOPPED = 130
 app = typer.Typer(
@@ -39,8 +39,9 @@ app.command()(asking.choose)
 app.add_typer(weights, name="weights")
 weights.command("learn")(asking.learn)
 app.add_typer(evaluate, name="evaluate")
-evaluate.command("gemrec")(keeping.evaluate_gemrec)
-evaluate.command("identification")(keeping.evaluate_identification)
+evaluate.command("gemrec")(measuring.evaluate_gemrec)
+evaluate.command("identification")(measuring.evaluate_identification)
+evaluate.command("recommend")(measuring.evaluate_recommend)
 app.add_typer(export, name="export")
 export.command("dataset")(keeping.export_dataset)
 app.add_typer(config, name="config")

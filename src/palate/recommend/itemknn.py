@@ -1,0 +1,53 @@
+"""Item-kNN (Sarwar et al. 2001): items chosen by the same people as those of the history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.recommend.histories import Histories, Scores, State, matrix_of
+
+BLOCK = 1024
+
+
+@dataclass
+class ItemKNN:
+    """Items are alike by the cosine of their columns, its denominator raised by `shrink` so that chance weighs less."""
+
+    neighbours: int = 100
+    shrink: float = 10.0
+    nearest: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 0), np.int64), repr=False)
+    """(items, k) the items most alike each."""
+    alike: Scores = field(default_factory=lambda: np.empty((0, 0), np.float32), repr=False)
+    """(items, k) how much."""
+
+    def fit(self, histories: Histories, items: int) -> Self:
+        X = matrix_of(histories, items)
+        lengths = np.sqrt(np.asarray(X.sum(axis=0))).astype(np.float32)
+        k = min(self.neighbours, items)
+        self.nearest, self.alike = np.empty((items, k), np.int64), np.empty((items, k), np.float32)
+        for start in range(0, items, BLOCK):
+            rows = np.arange(start, min(start + BLOCK, items))
+            together = (X[:, rows].T @ X).toarray()
+            cosine = together / (lengths[rows, None] * lengths[None, :] + self.shrink).clip(1e-9)
+            cosine[np.arange(len(rows)), rows] = 0.0
+            best = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
+            self.nearest[rows], self.alike[rows] = best, np.take_along_axis(cosine, best, axis=1)
+        return self
+
+    def score(self, histories: Histories) -> Scores:
+        scores = np.zeros((len(histories), len(self.nearest)), np.float32)
+        for row, history in zip(scores, histories, strict=True):
+            chosen = np.unique(history)
+            np.add.at(row, self.nearest[chosen], self.alike[chosen])
+        return scores
+
+    def state(self) -> State:
+        return {"nearest": self.nearest, "alike": self.alike}
+
+    def restore(self, state: State) -> Self:
+        self.nearest, self.alike = state["nearest"], state["alike"]
+        return self

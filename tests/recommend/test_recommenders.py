@@ -1,0 +1,91 @@
+"""What every method keeps to, and what it finds in a world with a known answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from recommend_world import ITEMS, checkerboard
+
+from palate.errors import PalateError
+from palate.recommend.histories import checked, matrix_of
+from palate.recommend.methods import METHODS, Method, chosen
+from palate.recommend.protocol import Recommender
+
+Fitted = Callable[[Method], Recommender]
+PERSONAL = [method for method in METHODS.values() if method.name != "popularity"]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    """Each method once."""
+    known: dict[str, Recommender] = {}
+    learned, _, _ = checkerboard()
+
+    def fit(method: Method) -> Recommender:
+        if method.name not in known:
+            known[method.name] = method.make(**method.small).fit(learned, ITEMS)
+        return known[method.name]
+
+    return fit
+
+
+@pytest.mark.parametrize("method", PERSONAL, ids=lambda method: method.name)
+def test_the_withheld_item_of_the_right_colour_is_recovered(method: Method, fitted: Fitted) -> None:
+    _, asked, missing = checkerboard()
+    scores = fitted(method).score(asked)
+    for row, history in zip(scores, asked, strict=True):
+        row[history] = -np.inf
+    assert (scores.argmax(axis=1) == missing).all()
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_scores_are_finite_for_everybody_also_for_somebody_unknown(method: Method, fitted: Fitted) -> None:
+    scores = fitted(method).score([np.array([], np.int64), np.array([3]), np.array([5, 5, 5]), np.arange(ITEMS)])
+    assert scores.shape == (4, ITEMS)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_a_person_is_scored_alike_alone_and_among_others(method: Method, fitted: Fitted) -> None:
+    _, asked, _ = checkerboard()
+    together = fitted(method).score(asked)
+    alone = np.concatenate([fitted(method).score([history]) for history in asked])
+    np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_what_is_kept_scores_like_what_was_fitted(method: Method, fitted: Fitted) -> None:
+    _, asked, _ = checkerboard()
+    again = method.make(**method.small).restore(fitted(method).state())
+    np.testing.assert_array_equal(again.score(asked), fitted(method).score(asked))
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+@pytest.mark.parametrize(
+    "histories",
+    [[np.array([0])], [np.array([1, 1])], [np.array([], np.int64), np.array([0, 1])]],
+    ids=["one-choice", "twice-the-same", "one-without-any"],
+)
+def test_very_little_to_learn_from_is_no_error(method: Method, histories: list[np.ndarray]) -> None:
+    scores = method.make(**method.small).fit(histories, 2).score([np.array([0])])
+    assert np.isfinite(scores).all()
+
+
+def test_unknown_items_are_an_error_that_says_whose() -> None:
+    with pytest.raises(PalateError, match="2 items") as caught:
+        checked([[0, 1], [2]], 2)
+    assert caught.value.about == "history 1"
+
+
+def test_a_thing_chosen_twice_counts_once_in_the_matrix() -> None:
+    assert matrix_of([np.array([2, 0, 2]), np.array([], np.int64)], 3).toarray().tolist() == [[1, 0, 1], [0, 0, 0]]
+
+
+def test_methods_are_asked_for_by_name() -> None:
+    assert [method.name for method in chosen("ease, popularity")] == ["ease", "popularity"]
+    assert chosen("all") == list(METHODS.values())
+    with pytest.raises(PalateError, match="nearest"):
+        chosen("ease,nearest")
