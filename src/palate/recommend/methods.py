@@ -9,10 +9,15 @@ from typing import Any
 
 from palate.errors import PalateError
 from palate.recommend.als import ALS
+from palate.recommend.bert4rec import BERT4Rec
+from palate.recommend.diffrec import DiffRec
 from palate.recommend.ease import Ease
+from palate.recommend.gru4rec import GRU4Rec
 from palate.recommend.itemknn import ItemKNN
+from palate.recommend.multvae import MultVAE
 from palate.recommend.popularity import Popularity
 from palate.recommend.protocol import Recommender
+from palate.recommend.sasrec import SASRec
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ def every(**axes: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
     return tuple(dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
 
 
+SMALL = {"hidden": 64, "epochs": 40, "batch": 64, "rate": 1e-2}
+SMALL_SEQUENCES = {"width": 32, "epochs": 30, "batch": 64, "rate": 3e-3, "dropped": 0.0}
+
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
@@ -43,6 +51,12 @@ METHODS: Mapping[str, Method] = {
             every(factors=(64, 128), trust=(1.0, 4.0), penalty=(10.0, 50.0)),
             {"factors": 8, "penalty": 0.1},
         ),
+        Method("multdae", MultVAE, every(most=(0.0,), decay=(0.0, 0.01), epochs=(50, 100)), {"most": 0.0, **SMALL}),
+        Method("multvae", MultVAE, every(most=(0.1, 0.2, 0.5), epochs=(50, 100)), SMALL),
+        Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(50, 100)), SMALL),
+        Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES),
+        Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES),
+        Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES),
     )
 }
 

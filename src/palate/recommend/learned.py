@@ -1,0 +1,114 @@
+"""What recommenders with a network share: one training loop, one way to be kept. A method says its network and loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from palate.errors import PalateError
+from palate.recommend.histories import Histories, Scores, State
+
+if TYPE_CHECKING:
+    import torch
+
+PEOPLE_AT_A_TIME = 512
+LONGEST_GRADIENT = 5.0
+
+
+@dataclass
+class Learned(ABC):
+    """Adam over batches of people; everything random follows from the seed."""
+
+    epochs: int = 50
+    batch: int = 256
+    rate: float = 1e-3
+    decay: float = 0.0
+    seed: int = 0
+    network: Any = field(default=None, repr=False)
+    progress: float = field(default=0.0, repr=False)
+    """How much of the training is behind, from 0 to 1."""
+
+    @abstractmethod
+    def build(self, items: int) -> torch.nn.Module:
+        """The network before it has learned anything; `fit` notes in it how many items there are."""
+
+    @abstractmethod
+    def loss(self, histories: Histories) -> torch.Tensor:
+        """What a batch of people costs."""
+
+    @abstractmethod
+    def answer(self, histories: Histories) -> torch.Tensor:
+        """(people, items)"""
+
+    def fit(self, histories: Histories, items: int) -> Self:
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self._begin(items)
+            adam = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=self.decay)
+            people = [history for history in histories if self.teaches(history)]
+            draw, order = np.random.default_rng(self.seed), np.arange(len(people))
+            self.network.train()
+            starts = range(0, len(people), self.batch)
+            for epoch, start in product(range(self.epochs), starts):
+                order = draw.permutation(len(people)) if start == 0 else order
+                self.progress = (epoch + start / len(people)) / self.epochs
+                loss = self.loss([people[person] for person in order[start : start + self.batch]])
+                adam.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
+                adam.step()
+            self.network.eval()
+        if not all(torch.isfinite(weight).all() for weight in self.network.parameters()):
+            raise PalateError("not_a_number", f"{type(self).__name__} did not learn: try a lower rate than {self.rate}")
+        return self
+
+    def teaches(self, history: Any) -> bool:
+        """Whether there is something to learn from it."""
+        return len(history) > 0
+
+    def score(self, histories: Histories) -> Scores:
+        import torch
+
+        found = np.empty((len(histories), self.items), np.float32)
+        with torch.inference_mode():
+            for start in range(0, len(histories), PEOPLE_AT_A_TIME):
+                some = histories[start : start + PEOPLE_AT_A_TIME]
+                found[start : start + len(some)] = self.answer(some).float().numpy()
+        return found
+
+    def state(self) -> State:
+        return {name: value.detach().numpy().copy() for name, value in self.network.state_dict().items()}
+
+    def restore(self, state: State) -> Self:
+        import torch
+
+        self._begin(int(state["item_count"]))
+        self.network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+        self.network.eval()
+        return self
+
+    @property
+    def items(self) -> int:
+        return int(self.network.item_count)
+
+    def _begin(self, items: int) -> None:
+        import torch
+
+        self.network = self.build(items)
+        self.network.register_buffer("item_count", torch.tensor(items))
+
+
+def rows_of(histories: Histories, items: int) -> torch.Tensor:
+    """(people, items) of 0 and 1."""
+    import torch
+
+    rows = torch.zeros(len(histories), items)
+    for row, history in zip(rows, histories, strict=True):
+        row[torch.as_tensor(history)] = 1.0
+    return rows
