@@ -10,6 +10,7 @@ export const words = {
   wait: "One moment …",
   close: "Close",
   again: "Try again",
+  more: "Show more",
   none: "none",
   unknown: "unknown",
   copied: (what: string) => `Copied: ${what}`,

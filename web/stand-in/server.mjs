@@ -18,7 +18,7 @@ const noise = (n) => { let x = (n * 2654435761) >>> 0; x ^= x >>> 15; x = Math.i
 const models = Array.from({ length: +modelCount }, (_, i) => ({
   id: `m${i}`, name: `${NAMES[i % NAMES.length]} ${["", "Realist", "Dream", "XL", "Mix", "Lines"][Math.floor(i / 12) % 6]} ${i > 71 ? i : ""}`.trim().replace(/ +/g, " "),
   kind: i % 3 ? "adapter" : "checkpoint", base: BASES[i % 3], downloads: Math.round(10 ** (1 + 5 * noise(i))), tags: [["photo", "style", "character"][i % 3]], trigger_words: i % 3 ? [`${NAMES[i % 12].toLowerCase()}style`] : [],
-  maker: "a maker", licence: "openrail", state: i % 17 === 16 ? "missing" : "ready", state_reason: i % 17 === 16 ? "the file is gone" : null, full_hash: null, pictures: +promptCount,
+  maker: "a maker", licence: "openrail", state: i % 17 === 16 ? "missing" : "ready", state_reason: i % 17 === 16 ? "the file is gone" : null, full_hash: null, pictures: +promptCount, draws: i % 4 > 0, best: [`x${i}`],
 }));
 const prompts = Array.from({ length: +promptCount }, (_, i) => ({ id: `p${i}`, text: `a ${THINGS[i % 10]}, ${WAYS[Math.floor(i / 10) % 9]}`, tags: [TAGS[i % TAGS.length]], pictures: models.length }));
 const count = models.length * prompts.length;
@@ -44,11 +44,11 @@ const select = (query) => {
 const ranking = (asked) => {
   const parts = [asked.prompt && ["its pictures of the nearest prompts fit their words (clip 0.81 of 1)", 0.8], asked.pictures?.length && ["it draws in the style of your picture", 0.6], ["it draws unlike the other models (0.44 of 1)", 0.35], ["12,408 downloads", 0.1]].filter(Boolean);
   const seed = (asked.prompt ?? "").length + (asked.pictures?.length ?? 0) * 31;
-  const rows = models.slice(0, asked.top ?? 10).map((_, place) => { const m = (place * 17 + seed) % models.length; return { id: models[m].id, name: models[m].name, score: 2 - place * 0.13, reasons: parts.map(([text, worth], k) => ({ text, worth: worth * (1 - place * 0.06), pictures: [`x${m + k * models.length}`], prompts: [] })), pictures: Array.from({ length: 6 }, (_, k) => `x${m + ((k * 7 + seed) % prompts.length) * models.length}`), trigger_words: models[m].trigger_words }; });
+  const rows = models.slice(0, asked.top ?? 10).map((_, place) => { const m = (place * 17 + seed) % models.length; return { id: models[m].id, name: models[m].name, score: 2 - place * 0.13, reasons: parts.map(([text, worth], k) => ({ text, worth: worth * (1 - place * 0.06), pictures: [`x${m + k * models.length}`], prompts: [] })), pictures: Array.from({ length: 6 }, (_, k) => `x${m + ((k * 7 + seed) % prompts.length) * models.length}`), trigger_words: models[m].trigger_words, draws: models[m].draws }; });
   return { by: "gre", ranking: rows, took_ms: 12.3, warnings: [] };
 };
 const jobs = new Map();
-const newJob = (kind, total, orders = []) => { const id = `j${jobs.size + 1}`; const job = { id, kind, state: "running", done: 0, total, text: kind, error: null, made: Date.now() / 1000, orders }; jobs.set(id, job); return job; };
+const newJob = (kind, total, orders = []) => { const id = `j${jobs.size + 1}`; const job = { id, kind, state: "running", done: 0, total, text: kind, error: null, made: Date.now() / 1000, pictures: [], orders }; jobs.set(id, job); return job; };
 const choices = [];
 const keys = [];
 const people = [{ id: "me", name: "me", role: "owner" }];
@@ -56,7 +56,7 @@ const people = [{ id: "me", name: "me", role: "owner" }];
 const routes = {
   "GET /session": () => ({ person: people[0], csrf: "x", can: { draw: true } }),
   "POST /session": () => ({}), "DELETE /session": () => ({}),
-  "GET /models": (q) => { const list = models.filter((one) => `${one.name} ${one.base} ${one.tags}`.toLowerCase().includes((q.get("q") ?? "").toLowerCase())); return { items: list.slice(+(q.get("offset") ?? 0), +(q.get("offset") ?? 0) + +(q.get("limit") ?? 100)).map((one) => ({ ...one, best: [] })), total: list.length }; },
+  "GET /models": (q) => { const list = models.filter((one) => `${one.name} ${one.base} ${one.tags}`.toLowerCase().includes((q.get("q") ?? "").toLowerCase())); return { items: list.slice(+(q.get("offset") ?? 0), +(q.get("offset") ?? 0) + +(q.get("limit") ?? 100)), total: list.length }; },
   "GET /prompts": () => ({ items: prompts, total: prompts.length }),
   "GET /tags": () => ({ items: TAGS, total: TAGS.length }), "GET /bases": () => ({ items: BASES, total: 3 }),
   "GET /pictures": (q) => { const list = select(q), offset = +(q.get("offset") ?? 0); return { items: list.slice(offset, offset + +(q.get("limit") ?? 100)).map(pictureAt), total: list.length }; },

@@ -47,6 +47,7 @@ export interface Model {
   full_hash: string | null;
   pictures: number;
   best: string[];
+  draws: boolean;
 }
 export interface Reason {
   text: string;
@@ -61,6 +62,7 @@ export interface Row {
   reasons: Reason[];
   pictures: string[];
   trigger_words: string[];
+  draws: boolean;
 }
 export interface Ranking {
   by: string;
@@ -76,7 +78,8 @@ export interface Job {
   total: number;
   text: string;
   error: string | null;
-  made: number | null;
+  made: number;
+  pictures: string[];
 }
 export interface MapPoints {
   ids: string[];
@@ -153,7 +156,7 @@ export const learnWeights = (): Promise<{ weights: Weights }> => post("/weights/
 
 // -- running --
 export const bringIn = (folder: string, kind: string): Promise<Job> => post("/imports", { folder, kind });
-export const specify = (order: { models?: string[]; prompts?: string[]; count: number }): Promise<Job> => post("/specify", order);
+export const specify = (order: { models: string[]; prompts: string[]; count: number }): Promise<Job> => post("/specify", order);
 export interface Person {
   id: string;
   name: string;
@@ -167,9 +170,9 @@ export interface Key {
   id: string;
   name: string;
   scopes: string[];
-  made: number | null;
+  made: number;
   used: number | null;
-  key?: string;
+  key?: string | null;
 }
 export const keys = (): Promise<Items<Key>> => get("/keys");
 export const makeKey = (key: { name: string; scopes: string[] }): Promise<Key> => post("/keys", key);
@@ -185,3 +188,22 @@ export const reports = (): Promise<Items<Report>> => get("/reports");
 // -- mine --
 export const exportAddress = (): string => address("/me/export");
 export const forgetMe = (): Promise<unknown> => remove("/me");
+
+/** What a job's stream tells, in the one form that the pages know. */
+export interface Heard {
+  picture: string | null;
+  model: string | null;
+  done: number | null;
+  over: boolean;
+  error: string | null;
+}
+export function readEvent(name: string, data: unknown): Heard {
+  const said = (data ?? {}) as { picture?: string; model?: string; done?: number; state?: string; error?: string | null };
+  return {
+    picture: name === "picture" ? (said.picture ?? null) : null,
+    model: name === "picture" ? (said.model ?? null) : null,
+    done: typeof said.done === "number" ? said.done : null,
+    over: name === "done" || name === "failed" || ["done", "failed", "cancelled"].includes(said.state ?? ""),
+    error: said.error ?? null,
+  };
+}

@@ -1,1 +1,0 @@
-import{c as e,l as t}from"./index-DCEWaVD0.js";var n=t(`<p>MyData</p>`);function r(t){var r=n();e(t,r)}export{r as default};
