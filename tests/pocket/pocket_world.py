@@ -4,10 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recipes import adapters, artists, autoencoder, bank, clip, diffusion, dino, package, ship, work
+from recipes import adapters, artists, autoencoder, bank, clip, diffusion, dino, judge, package, ship, work
 
 
-def small_world(folder: Path, sets: tuple[str, ...] = ("one", "two", "three", "four")) -> None:
+def small_world(
+    folder: Path, sets: tuple[str, ...] = ("one", "two", "three", "four"), known: tuple[str, ...] = ()
+) -> None:
+    """Sets of 150 pictures of noise; things have made-up names, after those that are `known`."""
     rng = np.random.default_rng(0)
     said = {
         "variant": "",
@@ -23,6 +26,7 @@ def small_world(folder: Path, sets: tuple[str, ...] = ("one", "two", "three", "f
     (folder / "pictures").mkdir(exist_ok=True)
     for name in sets:
         things = [f"thing{chr(97 + number % 26)}-{chr(97 + number // 26)}x" for number in range(150)]
+        things = [*known, *things][: len(things)]
         rows = [{"set": name, "icon": thing, "name": thing, **said} for thing in things]
         np.save(folder / "pictures" / f"{name}.npy", rng.integers(0, 255, (150, 64, 64, 3), dtype=np.uint8))
         work.write_lines(folder / "pictures" / f"{name}.jsonl", rows)
@@ -57,7 +61,7 @@ def point_at(folder: Path, patch: pytest.MonkeyPatch) -> None:
 def ship_tiny(folder: Path, patch: pytest.MonkeyPatch) -> None:
     """Every recipe but Janus' for a step or two, shipped, and a bank of one step a picture."""
     point_at(folder, patch)
-    small_world(work.folder())
+    small_world(work.folder(), known=judge.EVERYDAY)
     clip.main(flags(steps=2, batch=8, width=64, layers=1, text_width=64, text_layers=1, tests=3))
     dino.main(flags(steps=1, batch=8, width=64, layers=1, tests=20))
     autoencoder.main(flags(steps=2, batch=4, width=16, tests=4))

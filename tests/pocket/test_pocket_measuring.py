@@ -1,0 +1,77 @@
+"""The judges and what they measure: known answers, and a run over the tiny package that writes into its cards."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pocket_world import flags
+from recipes import captions, janus, judge, measure, measure_janus, package, ship, vq, work
+
+
+def test_the_fifty_things_are_fifty_and_known_to_training() -> None:
+    assert len(set(judge.EVERYDAY)) == 50
+    assert not [name for name in judge.EVERYDAY if captions.share("concept", name) < captions.UNSEEN_CONCEPTS]
+
+
+def test_a_family_is_judged_as_a_whole_by_a_judge_that_it_did_not_teach() -> None:
+    halves = {name: judge.half_of({"set": name}) for name in ("ic", "mdi", "material-symbols", "bx", "bxs")}
+    assert halves["ic"] == halves["mdi"] == halves["material-symbols"]
+    assert halves["bx"] == halves["bxs"]
+
+
+def test_things_are_known_by_their_words_in_any_order_and_look() -> None:
+    rows = [{"name": "apple-outline"}, {"name": "apple-pie"}, {"name": "wrench"}]
+    assert judge.everyday(rows).tolist() == [1, -1, 49]
+
+
+def test_a_judge_learns_what_is_separable() -> None:
+    names = np.arange(200) % 50
+    seen = np.eye(50, dtype=np.float32)[names]
+    taught = judge.learned(seen, names, np.ones(200, np.float32), steps=100)
+    assert (taught.names(seen) == names).all()
+
+
+def test_distances_are_means_over_pairs() -> None:
+    assert measure.mean_distance(np.array([[1, 0], [0, 2], [3, 0]], np.float32)) == pytest.approx(2 / 3)
+
+
+def test_a_ratio_has_an_interval_over_models() -> None:
+    value, low, high = measure.interval([(0.2, 0.4), (0.3, 0.6)])
+    assert (value, low, high) == pytest.approx((0.5, 0.5, 0.5))
+    value, low, high = measure.interval([(0.0, 0.5), (0.5, 0.5)])
+    assert value == pytest.approx(0.5)
+    assert (low, high) == pytest.approx((0.0, 1.0))
+
+
+def test_the_nearest_icons_are_of_the_nearest_words() -> None:
+    words = np.array([[0, 1], [1, 0], [0.6, 0.8]], np.float32)
+    found = measure.nearest_icons(np.array([1, 0], np.float32), {"a": 10, "b": 20, "c": 30}, words)
+    assert found == [20, 30, 10]
+
+
+def test_what_is_measured_goes_into_the_cards_and_drawings_are_kept(pocket_weights: Path) -> None:
+    judged = judge.main(["--steps", "5"])
+    assert {"accuracy", "families taught"} <= set(judged["half 0"])
+    numbers = measure.main(["diffusion", "--most", "2", "--steps", "1"])
+    assert len(numbers["models"]) == 2
+    assert all(0 <= row["recognised"] <= 1 for row in numbers["models"])
+    assert "## Measured with its drawing models" in (pocket_weights / "diffusion" / "README.md").read_text()
+    card = (pocket_weights / "adapters" / numbers["models"][0]["model"] / "README.md").read_text()
+    assert "Of 50 everyday things" in card
+    kept = sorted(work.folder("measure").glob("*.npy"))
+    assert [np.load(path).shape for path in kept] == [(50 + 48, 64, 64, 3)] * 2
+    stamps = [path.stat().st_mtime_ns for path in kept]
+    measure.main(["diffusion", "--most", "2", "--steps", "1"])
+    assert [path.stat().st_mtime_ns for path in kept] == stamps
+
+
+def test_janus_is_asked_for_names_and_for_drawings(pocket_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure_janus, "DRAWN_A_THING", 1)
+    vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
+    janus.main(flags(steps=1, batch=4, width=64, layers=1, seeing=1, vocabulary=700, tests=4))
+    ship.main(["janus"])
+    judge.main(["--steps", "5"])
+    numbers = measure.main(["janus", "--most", "2"])
+    assert numbers["pictures"] <= 2
+    assert 0 <= numbers["named"] <= 1
+    assert "right name among 50" in (package.WEIGHTS / "janus" / "README.md").read_text()
