@@ -233,6 +233,11 @@ class Studio:
 
         return asking.similar(self.home, self.settings, lambda: self.encoder, picture, top)
 
+    def recommend(self, *, person: str = "me", by: str = "itemknn", of: str = "pictures", top: int = 10) -> Ranking:
+        from palate.recommend.asking import recommend
+
+        return recommend(self.home, encoder=self.settings.encoder, person=person, by=by, of=of, top=top)
+
     def _question(self, asked: Asked, base: str | None, tags: Sequence[str], safe: str | None) -> Question:
         from palate.find import asking
         from palate.find.filters import Filters

@@ -19,7 +19,7 @@ MODULES = sorted(
 VERBS = {
     "add_dataset", "add_models", "add_pictures", "check", "choose", "close", "config_get", "config_set", "create",
     "draw", "encoder", "evaluate_identification", "export", "find", "identify", "learn_weights", "models", "open",
-    "show", "similar", "specify",
+    "recommend", "show", "similar", "specify",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,12 +43,36 @@ def of_person(connection: Connection, person: str) -> list[Choice]:
 
 def liked_pictures(connection: Connection, person: str) -> list[str]:
     """Pictures this person selected or liked and did not dislike later, latest first."""
+    return list(reversed(_liked(of_person(connection, person))))
+
+
+def disliked_pictures(connection: Connection, person: str) -> list[str]:
+    """Pictures whose last word from this person was a dislike."""
+    last = {_picture(choice): choice.kind for choice in of_person(connection, person)}
+    return [picture for picture, kind in last.items() if picture is not None and kind == "dislike"]
+
+
+def likings(connection: Connection) -> dict[str, list[str]]:
+    """What each person selected or liked and did not dislike later, oldest first."""
+    query = select(tables.choices).order_by(tables.choices.c.sequence)
+    own: dict[str, list[Choice]] = {}
+    for row in connection.execute(query):
+        own.setdefault(row.person, []).append(Choice(row.person, row.kind, row.payload, row.sequence, row.at))
+    return {person: liked for person, made in own.items() if (liked := _liked(made))}
+
+
+def _liked(made: Iterable[Choice]) -> list[str]:
     liked: dict[str, None] = {}
-    for choice in of_person(connection, person):
-        picture = choice.payload.get("picture")
-        if not isinstance(picture, str):
+    for choice in made:
+        picture = _picture(choice)
+        if picture is None:
             continue
         liked.pop(picture, None)
         if choice.kind in ("select", "like", "pick"):
             liked[picture] = None
-    return list(reversed(liked))
+    return list(liked)
+
+
+def _picture(choice: Choice) -> str | None:
+    picture = choice.payload.get("picture")
+    return picture if isinstance(picture, str) else None

@@ -1,4 +1,4 @@
-"""The commands that ask: `models`, `show`, `find`, `identify`, `similar`, `choose`, `weights learn`."""
+"""The commands that ask: `models`, `show`, `find`, `identify`, `similar`, `recommend`, `choose`, `weights learn`."""
 
 from __future__ import annotations
 
@@ -107,6 +107,22 @@ def similar(
 
     with studio(hub) as opened:
         answer = opened.similar(picture, top=top)
+    printing.as_json(answer.as_json()) if json else printing.ranking(answer)
+
+
+def recommend(
+    person: Annotated[str, typer.Option("--person", help="For whom.")] = "me",
+    by: Annotated[str, typer.Option("--by", help="itemknn, ease, als, multvae, sasrec ...")] = "itemknn",
+    of: Annotated[str, typer.Option("--of", help="pictures, or models.")] = "pictures",
+    top: Top = 10,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Pictures or models that go with what a person chose, from what everybody here chose."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.recommend(person=person, by=by, of=of, top=top)
     printing.as_json(answer.as_json()) if json else printing.ranking(answer)
 
 

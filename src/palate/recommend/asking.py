@@ -1,0 +1,171 @@
+"""`recommend`: from what people here chose to things that are here, those that nobody chose yet included."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from palate.catalogue import choices, vectors
+from palate.catalogue import models as model_rows
+from palate.catalogue import pictures as picture_rows
+from palate.catalogue.home import Home
+from palate.catalogue.vectors import Space
+from palate.errors import PalateError
+from palate.find.requirement import space_of_home
+from palate.ranking import Ranked, Ranking, Reason
+from palate.recommend.histories import Histories, Scores
+from palate.recommend.methods import METHODS, Method
+from palate.recommend.protocol import Recommender
+
+KINDS = ("pictures", "models")
+ALIKE = 10
+"""A thing that nobody chose is scored as so many things that look most like it."""
+LATEST = 30
+"""Reasons are sought among so many of a person's latest choices."""
+FEW_PEOPLE = 2000
+REASONS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Things:
+    """What can be recommended; the first `len(chosen)` of them were chosen by somebody."""
+
+    ids: tuple[str, ...]
+    names: Mapping[str, str]
+    look: NDArray[np.float32]
+    """(n, d) unit vectors."""
+    people: tuple[str, ...]
+    histories: Histories
+    """One a person, of positions in `ids`."""
+    chosen: int
+
+    def history_of(self, person: str) -> NDArray[np.int64]:
+        if person not in self.people:
+            return np.empty(0, np.int64)
+        return self.histories[self.people.index(person)]
+
+
+def recommend(home: Home, *, encoder: str, person: str, by: str, of: str, top: int) -> Ranking:
+    """Things that the person did not choose yet, best first, each with the choices that speak for it."""
+    began = time.perf_counter()
+    if by not in METHODS:
+        raise PalateError("unknown_method", f"'{by}' is none of {', '.join(METHODS)}", about="by")
+    if of not in KINDS:
+        raise PalateError("unknown_kind", f"'{of}' is none of {', '.join(KINDS)}", about="of")
+    space = space_of_home(home, encoder)
+    with home.read() as connection:
+        things = load(connection, space, of)
+        disliked = set(choices.disliked_pictures(connection, person))
+    scorer = Scorer(fitted(METHODS[by], things), things)
+    history = things.history_of(person)
+    scores = scorer.scores(history)[0]
+    hidden = {*history.tolist(), *(at for at, id in enumerate(things.ids) if id in disliked)}
+    order = [int(at) for at in np.argsort(-scores, kind="stable") if int(at) not in hidden][:top]
+    why = reasons(scorer, history, order)
+    rows = tuple(
+        Ranked(things.ids[at], things.names[things.ids[at]], float(scores[at]), why[place])
+        for place, at in enumerate(order)
+    )
+    warnings = () if len(history) else (f"nothing is known of {person} yet: this is what most people chose",)
+    return Ranking(by, rows, (time.perf_counter() - began) * 1000, warnings)
+
+
+def load(connection: Connection, space: Space, of: str) -> Things:
+    """Pictures that are everybody's and have a vector, or their models, and who chose them."""
+    evidence = picture_rows.evidence(connection)
+    drew: dict[str, list[str]] = {}
+    for row in evidence:
+        drew.setdefault(row.picture_id, []).append(row.model_id)
+    ids, look = vectors.load(connection, space, "picture", sorted(drew))
+    liked = choices.likings(connection)
+    if of == "pictures":
+        names = picture_rows.makers(connection, ids)
+        return arranged(ids, {id: f"by {names.get(id, 'unknown')}" for id in ids}, look, liked)
+    by_model: dict[str, list[int]] = {}
+    for at, id in enumerate(ids):
+        for model in drew[id]:
+            by_model.setdefault(model, []).append(at)
+    names = {model.id: model.name for model in model_rows.listed(connection)}
+    means = np.array([look[rows].mean(axis=0) for rows in by_model.values()], np.float32)
+    chose = {person: [model for id in own for model in drew.get(id, ())] for person, own in liked.items()}
+    return arranged(list(by_model), names, means, chose)
+
+
+def arranged(
+    ids: Sequence[str], names: Mapping[str, str], look: NDArray[np.float32], liked: Mapping[str, Sequence[str]]
+) -> Things:
+    """Chosen things first, so that methods number only those."""
+    here = {id: at for at, id in enumerate(ids)}
+    chosen = list(dict.fromkeys(id for own in liked.values() for id in own if id in here))
+    if not chosen:
+        raise PalateError(
+            "nothing_chosen",
+            "nobody has chosen anything yet, so there is nothing to go by",
+            hint="`palate choose PICTURE --as like`, or ask with words: `palate find`",
+        )
+    taken = set(chosen)
+    order = [*chosen, *(id for id in ids if id not in taken)]
+    place = {id: at for at, id in enumerate(order)}
+    rows = look[[here[id] for id in order]]
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    people = tuple(person for person, own in liked.items() if any(id in here for id in own))
+    histories = [np.array([place[id] for id in liked[person] if id in here], np.int64) for person in people]
+    return Things(tuple(order), names, rows / np.maximum(length, 1e-9), people, histories, len(chosen))
+
+
+def fitted(method: Method, things: Things) -> Recommender:
+    settings = method.small if len(things.people) < FEW_PEOPLE else {}
+    return method.make(**settings).fit(things.histories, things.chosen)
+
+
+class Scorer:
+    """A method's scores of what was chosen by anybody, and from these the scores of what looks alike."""
+
+    def __init__(self, recommender: Recommender, things: Things) -> None:
+        self.recommender, self.things = recommender, things
+        warm, cold = things.look[: things.chosen], things.look[things.chosen :]
+        alike = np.maximum(cold @ warm.T, 0.0)
+        if things.chosen > ALIKE:
+            least = np.partition(alike, things.chosen - ALIKE, axis=1)[:, things.chosen - ALIKE]
+            alike = np.where(alike >= least[:, None], alike, 0.0)
+        # Looking alike is worth no more than being the same: weights sum to the greatest likeness, at most 1.
+        total = alike.sum(axis=1, keepdims=True)
+        self.passed: Scores = (alike / np.maximum(total, 1e-9) * alike.max(axis=1, initial=0.0, keepdims=True)).T
+
+    def scores(self, history: NDArray[np.int64], instead: Histories = ()) -> Scores:
+        """(1 + others, things): a person's scores from 0 to 1, and on the same scale those of other histories."""
+        warm = self.recommender.score([history, *instead])
+        low, high = warm[0].min(), warm[0].max()
+        warm = (warm - low) / max(float(high - low), 1e-9)
+        return np.concatenate([warm, warm @ self.passed], axis=1)
+
+
+def reasons(scorer: Scorer, history: NDArray[np.int64], order: Sequence[int]) -> list[tuple[Reason, ...]]:
+    """For each row the choices without which its score is lowest, by leaving each of the latest out in turn."""
+    things = scorer.things
+    cold = [at >= things.chosen for at in order]
+    if not len(history):
+        said = [Reason("nobody chose it yet, but it looks like what people chose", 0.0)]
+        return [tuple(said) if new else () for new in cold]
+    latest = list(dict.fromkeys(history[::-1].tolist()))[:LATEST]
+    without = [history[history != item] for item in latest]
+    scores = scorer.scores(history, without)[:, order]
+    falls = scores[0] - scores[1:]
+    found = []
+    for column, new in zip(falls.T, cold, strict=True):
+        best = [int(at) for at in np.argsort(-column, kind="stable")[:REASONS] if column[at] > 0]
+        link = "looks like what goes with" if new else "goes with"
+        found.append(tuple(_reason(things, latest[at], float(column[at]), link) for at in best))
+    return found
+
+
+def _reason(things: Things, item: int, worth: float, link: str) -> Reason:
+    id = things.ids[item]
+    name = things.names[id]
+    picture = (id,) if name.startswith("by ") else ()
+    return Reason(f"{link} {f'{id[:12]} {name}' if picture else name}, which you chose", worth, pictures=picture)
