@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recipes import captions, clip, janus, judge, package, pictures
+
+if TYPE_CHECKING:
+    import torch
 
 DRAWN_A_THING = 4
 
@@ -32,6 +35,13 @@ def beginnings(network: Any, words: Any, shown: NDArray[np.uint8]) -> list[str]:
     return [" ".join(text.partition(" of ")[0].split()) + " of" if " of " in text else "icon of" for text in texts]
 
 
+def last_places(counts: torch.Tensor, width: int) -> torch.Tensor:
+    """True in the last `counts` of `width` places of each row: texts are padded on their left. (n,) -> (n, width)"""
+    import torch
+
+    return torch.arange(width) >= (width - counts)[:, None]
+
+
 def likelihoods(network: Any, words: Any, shown: NDArray[np.uint8], beginning: str) -> NDArray[np.float32]:
     """The mean log-probability of each of the 50 names after the beginning, for one picture. (1, 64, 64, 3) -> (50,)"""
     import torch
@@ -44,8 +54,7 @@ def likelihoods(network: Any, words: Any, shown: NDArray[np.uint8], beginning: s
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         scores = network(input_ids=ids, attention_mask=mask, pixel_values=seen, use_cache=False).logits.float()
     said = scores[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None])[..., 0]
-    counted = mask[:, 1:].bool()
-    counted[:, : before - 1] = False
+    counted = last_places(mask.sum(1) - before, said.shape[1])
     found: NDArray[np.float32] = ((said * counted).sum(1) / counted.sum(1)).numpy()
     return found
 

@@ -49,6 +49,12 @@ def test_the_nearest_icons_are_of_the_nearest_words() -> None:
     assert found == [20, 30, 10]
 
 
+def test_a_name_is_the_end_of_a_text_that_is_padded_on_its_left() -> None:
+    import torch
+
+    assert measure_janus.last_places(torch.tensor([1, 3]), 4).tolist() == [[False] * 3 + [True], [False] + [True] * 3]
+
+
 def test_what_is_measured_goes_into_the_cards_and_drawings_are_kept(pocket_weights: Path) -> None:
     judged = judge.main(["--steps", "5"])
     assert {"accuracy", "families taught"} <= set(judged["half 0"])
