@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from palate.catalogue.blobs import Blobs
 from palate.catalogue.database import Database
 from palate.catalogue.lock import WriterLock
+from palate.catalogue.migrations import STEPS, version_of
 from palate.errors import PalateError
 
 DATABASE = "palate.db"
@@ -41,7 +42,17 @@ class Home:
     def open(cls, folder: Path) -> Home:
         if not (folder / DATABASE).is_file():
             raise PalateError("no_home", "there is no home here", about=str(folder), hint="make one with `palate init`")
-        return cls(folder)
+        home = cls(folder)
+        home.bring_up_to_date()
+        return home
+
+    def bring_up_to_date(self) -> None:
+        """A home of an older version gets today's tables before anybody reads them."""
+        with self.read() as connection:
+            found = version_of(connection)
+        if found < len(STEPS):
+            with self.writing():
+                pass
 
     @property
     def runs(self) -> Path:

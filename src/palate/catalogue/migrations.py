@@ -15,7 +15,13 @@ def create_everything(connection: Connection) -> None:
     tables.metadata.create_all(connection)
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (create_everything,)
+def add_people(connection: Connection) -> None:
+    """2: persons, how they come in, and what is their own."""
+    added = (tables.persons, tables.visits, tables.keys, tables.uploads, tables.errands, tables.holdings)
+    tables.metadata.create_all(connection, tables=list(added))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (create_everything, add_people)
 
 
 def version_of(connection: Connection) -> int:

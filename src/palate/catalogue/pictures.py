@@ -15,6 +15,8 @@ from palate.catalogue.records import Credit, Drawing, FileSeen, Picture, Picture
 from palate.errors import PalateError
 
 SHORTEST_PREFIX = 4
+SHARED = tables.drawings.c.id.not_in(select(tables.holdings.c.drawing_id))
+"""Drawings that are nobody's own: only these speak for a model, and only these are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def evidence(connection: Connection) -> list[Evidence]:
         select(pictures.id, credits.model_id, credits.weight, drawings.prompt_id, drawings.id.label("drawing_id"))
         .join(tables.drawings, drawings.picture_id == pictures.id)
         .join(tables.credits, credits.drawing_id == drawings.id)
-        .where(pictures.state.in_(("ok", "vector only")), credits.model_id.is_not(None), credits.weight > 0)
+        .where(pictures.state.in_(("ok", "vector only")), credits.model_id.is_not(None), credits.weight > 0, SHARED)
         .order_by(credits.model_id, pictures.id, drawings.id)
     )
     return [
@@ -255,7 +257,7 @@ def counts_by_model(connection: Connection) -> dict[str, int]:
     query = (
         select(credits.model_id, func.count(drawings.picture_id.distinct()))
         .join(tables.drawings, drawings.id == credits.drawing_id)
-        .where(credits.model_id.is_not(None))
+        .where(credits.model_id.is_not(None), SHARED)
         .group_by(credits.model_id)
     )
     return {row[0]: row[1] for row in connection.execute(query)}
@@ -267,7 +269,7 @@ def of_model(connection: Connection, model_id: str, *, limit: int) -> list[str]:
     query = (
         select(drawings.picture_id)
         .join(tables.credits, drawings.id == credits.drawing_id)
-        .where(credits.model_id == model_id)
+        .where(credits.model_id == model_id, SHARED)
         .distinct()
         .order_by(drawings.picture_id)
         .limit(limit)

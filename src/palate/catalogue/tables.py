@@ -201,3 +201,77 @@ choices = Table(
     Column("at", Float, nullable=False),
 )
 Index("choices_by_person", choices.c.person, choices.c.sequence)
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", String, nullable=False),  # owner | member | guest
+    Column("password", String),  # argon2id; none for who only comes by a one-time token
+    Column("weights", JSON),  # the GRE weights that were learned from what they chose
+    Column("made", Float, nullable=False),
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("id", String, primary_key=True),  # a digest of what the cookie holds
+    Column("person_id", ForeignKey("persons.id"), nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("made", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+)
+Index("visits_by_person", visits.c.person_id)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("person_id", ForeignKey("persons.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("made", Float, nullable=False),
+    Column("expires", Float),
+    Column("used", Float),
+)
+Index("keys_by_person", keys.c.person_id)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("person_id", ForeignKey("persons.id"), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", String, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("made", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+)
+Index("uploads_by_person", uploads.c.person_id)
+
+errands = Table(
+    "errands",  # what a person asked the service to do: draw, import, specify
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("person_id", ForeignKey("persons.id"), nullable=False),
+    Column("kind", String, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("state", String, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("error", Text),
+    Column("made", Float, nullable=False),
+)
+Index("errands_by_person", errands.c.person_id, errands.c.made)
+
+holdings = Table(
+    "holdings",  # a drawing that is one person's own; it is written before the first stroke
+    metadata,
+    Column("drawing_id", String, primary_key=True),
+    Column("person_id", ForeignKey("persons.id"), nullable=False),
+    Column("errand_id", String, nullable=False),
+)
+Index("holdings_by_person", holdings.c.person_id)

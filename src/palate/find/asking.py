@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -193,7 +193,11 @@ def learn_weights(home: Home, settings: Settings, selected: Path, by: str) -> di
     except (OSError, UnicodeDecodeError) as error:
         raise PalateError("selection_unreadable", f"cannot be read: {error}", about=str(selected)) from error
     wanted = {id for id in ids if id and id not in ("picture", "id")}
-    hub = Hub.load(home, space_of_home(home, settings.encoder))
+    return learn_from(Hub.load(home, space_of_home(home, settings.encoder)), wanted, by)
+
+
+def learn_from(hub: Hub, wanted: Set[str], by: str) -> dict[str, Any]:
+    """The GRE weights under which these pictures stand highest among those of their prompt."""
     drawn, popularity = hub.words.drawn, hub.words.popularity
     shown = np.array([hub.specifications.picture_ids[row] for row in drawn.row])
     chosen = np.isin(shown, sorted(wanted))

@@ -1,0 +1,1 @@
+"""Persons, how they come in, what they may do, and what is their own."""

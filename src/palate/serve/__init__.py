@@ -1,0 +1,1 @@
+"""The studio's verbs over HTTP: JSON for the web application and for programs."""

@@ -1,0 +1,106 @@
+"""The application: routes, guards, errors, metrics, and the web build."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator, Iterable, MutableMapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from palate.people import errands as errand_rows
+from palate.serve import asking, images, looking, making, sign_in
+from palate.serve.errors import SAID, answer_errors
+from palate.serve.guarding import Guard
+from palate.serve.serving import Here, Owning, Serving
+
+log = logging.getLogger("palate.serve")
+STATIC = Path(__file__).parent / "static"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+NO_BUILD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Palate</title>
+<h1>Palate is running</h1>
+<p>The web application has not been built. Everything it does can be asked under <code>/api/v1</code>;
+<code>make web</code> builds it.</p></html>"""
+
+
+def routes_only() -> FastAPI:
+    """The routes with their shapes, without anything to answer from: what the OpenAPI file is written from."""
+    app = FastAPI(
+        title="Palate",
+        version="1",
+        description="Which image model draws what you want. Errors are one plain sentence with what to do next.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        lifespan=_lifespan,
+        generate_unique_id_function=lambda route: f"{route.name}_{'v1' if route.path.startswith('/v1') else 'api'}",
+        separate_input_output_schemas=False,
+    )
+    for routes in (sign_in.routes, looking.routes, asking.routes, making.routes):
+        app.include_router(routes, prefix="/api/v1", responses=SAID)
+    app.include_router(images.routes, prefix="/v1")
+    app.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        tags=["running"],
+    )(metrics)
+    answer_errors(app)
+    return app
+
+
+def application(serving: Serving, *, hosts: Iterable[str] = LOOPBACK, static: Path = STATIC) -> Guard:
+    """What a server serves. The serving is closed with it."""
+    app = routes_only()
+    app.state.serving = serving
+    _add_web(app, static)
+
+    def done(scope: MutableMapping[str, Any], status: int, seconds: float, id: str) -> None:
+        route = getattr(scope.get("route"), "path", "other")
+        serving.metrics.seen(route, scope["method"], status, seconds)
+        person = scope.get("state", {}).get("person")
+        line = {"event": "request", "request": id, "method": scope["method"], "route": route, "status": status}
+        log.info(json.dumps({**line, "ms": round(seconds * 1000, 1), "person": person}))
+
+    return Guard(app, hosts, done)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    serving: Serving = app.state.serving
+    serving.errands.start()
+    try:
+        yield
+    finally:
+        serving.close()
+
+
+def metrics(here: Here, _: Owning) -> Response:
+    """For Prometheus, with a key that has the right to admin."""
+    with here.home.read() as connection:
+        counts = errand_rows.counts(connection)
+    for state in ("waiting", "running", "paused", "done", "failed", "cancelled"):
+        here.metrics.jobs.labels(state).set(counts.get(state, 0))
+    return Response(here.metrics.text(), media_type="text/plain; version=0.0.4")
+
+
+def _add_web(app: FastAPI, static: Path) -> None:
+    """The build, and its one page for every other address that a person can have in the bar."""
+    assets = static / "assets"
+    if assets.is_dir():
+        app.mount("/assets", StaticFiles(directory=assets), name="assets")
+
+    @app.get("/{path:path}", include_in_schema=False)
+    def page(path: str) -> Response:
+        if path.split("/")[0] in ("api", "v1", "assets"):
+            raise HTTPException(404, "there is nothing at this address")
+        if not (static / "index.html").is_file():
+            return HTMLResponse(NO_BUILD)
+        top = {file.name for file in static.iterdir() if file.is_file()}
+        return FileResponse(static / (path if path in top else "index.html"), headers={"Cache-Control": "no-cache"})

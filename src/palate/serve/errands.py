@@ -1,0 +1,341 @@
+"""Doing what people asked for, one thing after the other, while the service answers.
+
+A thread of the service works through the errands and alone writes to the catalogue; the drawing itself happens in a
+process beside it. An errand that is stopped, or whose service was killed, goes on where it was: its tasks say what is
+missing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from palate.catalogue import models as model_rows
+from palate.catalogue.records import Model, Prompt, digest
+from palate.errors import PalateError
+from palate.jobs import tasks as queue
+from palate.jobs.tasks import Task
+from palate.people import errands as rows
+from palate.people import holdings
+from palate.people.errands import Errand
+from palate.people.gate import unknown
+from palate.serve.library import Shelf
+from palate.specify import drawing, orders
+from palate.specify.executors import Workers, open_workers
+from palate.specify.ordering import wanted_settings, with_full_hashes
+from palate.studio import Studio
+
+log = logging.getLogger("palate.serve")
+
+MOST_OPEN = 20
+PICTURES_A_DAY = 2000
+EVENTS_KEPT = 2000
+ENDED = ("done", "failed", "cancelled")
+
+
+class StoppedError(Exception):
+    """Raised in the middle of an errand because somebody paused or cancelled it, or the service ends."""
+
+
+@dataclass
+class Telling:
+    """What an errand has told so far; those who listen read along."""
+
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    shown: set[str] = field(default_factory=set)
+
+    def tell(self, name: str, said: dict[str, Any]) -> None:
+        if name == "progress" and self.events and self.events[-1][0] == "progress" and len(self.events) > EVENTS_KEPT:
+            return
+        self.events.append((name, said))
+
+
+class Errands:
+    """Starts with the service; `close` lets what is being done stop where it can go on."""
+
+    def __init__(self, studio: Studio, shelf: Shelf, *, workers: Workers | None = None) -> None:
+        self.studio, self.shelf = studio, shelf
+        self._workers = workers
+        self._told: dict[str, Telling] = {}
+        self._stop: dict[str, str] = {}
+        self._served: list[str] = []
+        self._wake = threading.Condition()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        with studio.home.write() as connection:
+            rows.wait_again(connection)
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="errands", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+        if self._workers is not None:
+            self._workers.close()
+
+    # -- asked by routes ----------------------------------------------------------------------------------------
+
+    def add(self, person: str, kind: str, plan: Mapping[str, Any], total: int) -> Errand:
+        """Refused before any work where it is more than a person's share."""
+        with self.studio.home.write() as connection:
+            if rows.under_way(connection, person) >= MOST_OPEN:
+                raise PalateError("quota", f"{MOST_OPEN} jobs are under way already", hint="wait for one, or cancel it")
+            if kind == "draw" and rows.asked_today(connection, person) + total > PICTURES_A_DAY:
+                raise PalateError("quota", f"at most {PICTURES_A_DAY} pictures a day", hint="ask again tomorrow")
+            errand = rows.put(connection, person, kind, plan, total)
+        self._told[errand.id] = Telling()
+        self._ring()
+        return errand
+
+    def get(self, id: str, person: str) -> Errand:
+        with self.studio.home.read() as connection:
+            return rows.get(connection, id, person)
+
+    def turn(self, id: str, person: str, act: str) -> Errand:
+        """Pause, resume or cancel; asking for what is so already is no error."""
+        with self.studio.home.write() as connection:
+            errand = rows.get(connection, id, person)
+            allowed = {"pause": ("waiting", "running", "paused"), "resume": ("paused", "waiting", "running")}
+            if errand.state not in allowed.get(act, rows.OPEN):
+                raise PalateError("wrong_state", f"it is {errand.state}", about="job")
+            if act == "resume":
+                self._stop.pop(id, None)
+                if errand.state == "paused":
+                    rows.set_state(connection, id, "waiting")
+            else:
+                state = {"pause": "paused", "cancel": "cancelled"}[act]
+                self._stop[id] = state
+                rows.set_state(connection, id, state)
+        if act == "cancel":
+            self._telling(id).tell("done", {"state": "cancelled"})
+        self._ring()
+        return self.get(id, person)
+
+    def forget(self, person: str) -> None:
+        """Stop whatever is done for somebody who leaves."""
+        with self.studio.home.read() as connection:
+            mine, _ = rows.listed(connection, person, 0, MOST_OPEN * 10)
+        for errand in mine:
+            if errand.state in rows.OPEN:
+                self.turn(errand.id, person, "cancel")
+
+    def events_since(self, errand: Errand, seen: int) -> list[tuple[int, str, dict[str, Any]]]:
+        """What was told after the first `seen`, numbered from one."""
+        told = self._telling(errand.id)
+        if not told.events and errand.state in ENDED:
+            self._retell(errand, told)
+        fresh = told.events[seen:]
+        return [(seen + number, name, said) for number, (name, said) in enumerate(fresh, 1)]
+
+    def _retell(self, errand: Errand, told: Telling) -> None:
+        """An errand of an earlier run of the service: what it drew, and how it ended."""
+        with self.studio.home.read() as connection:
+            drawn = holdings.drawn_for(connection, errand.id)
+        for id in drawn:
+            told.tell("picture", {"id": id})
+        told.tell("failed" if errand.state == "failed" else "done", {"state": errand.state, "error": errand.error})
+
+    def _telling(self, id: str) -> Telling:
+        return self._told.setdefault(id, Telling())
+
+    # -- the thread ---------------------------------------------------------------------------------------------
+
+    def _ring(self) -> None:
+        with self._wake:
+            self._wake.notify_all()
+
+    def _work(self) -> None:
+        while not self._closing:
+            errand = self._next()
+            if errand is None:
+                with self._wake:
+                    if not self._closing:
+                        self._wake.wait(timeout=1.0)
+                continue
+            self._do(errand)
+
+    def _next(self) -> Errand | None:
+        """The first of whoever was served longest ago: one person's hundred jobs do not hold up another's one."""
+        with self.studio.home.read() as connection:
+            waiting = rows.waiting(connection)
+        if not waiting:
+            return None
+        served = {person: place for place, person in enumerate(self._served)}
+        chosen = min(waiting, key=lambda errand: (served.get(errand.person, -1), errand.made))
+        self._served = [*(person for person in self._served if person != chosen.person), chosen.person]
+        return chosen
+
+    def _do(self, errand: Errand) -> None:
+        told = self._telling(errand.id)
+        with self.studio.home.write() as connection:
+            if rows.get(connection, errand.id, errand.person).state != "waiting":
+                return
+            rows.set_state(connection, errand.id, "running")
+        told.tell("progress", {"done": errand.done, "total": errand.total, "text": "starting"})
+        try:
+            {"draw": self._draw, "import": self._import, "specify": self._specify}[errand.kind](errand)
+            state, error = "done", None
+        except StoppedError:
+            state, error = self._stop.pop(errand.id, "waiting"), None
+        except PalateError as failure:
+            state, error = "failed", str(failure)
+        except Exception as failure:
+            log.error(json.dumps({"event": "errand", "kind": errand.kind, "error": type(failure).__name__}))
+            state, error = "failed", f"it failed ({type(failure).__name__})"
+        with self.studio.home.write() as connection:
+            rows.set_state(connection, errand.id, state, error)
+        if state in ENDED:
+            told.tell("failed" if state == "failed" else "done", {"state": state, "error": error})
+        elif state == "paused":
+            told.tell("progress", {"done": errand.done, "total": errand.total, "text": "paused"})
+
+    def _progress(self, errand: Errand, what: str, done: int, of: int) -> None:
+        with self.studio.home.write() as connection:
+            rows.set_progress(connection, errand.id, done, of)
+        self._telling(errand.id).tell("progress", {"done": done, "total": of, "text": what})
+        if self._closing or errand.id in self._stop:
+            raise StoppedError
+
+    def workers(self) -> Workers:
+        """One process that draws, kept with its model loaded until the service ends."""
+        if self._workers is None:
+            self._workers = open_workers("pool", 1)
+        return self._workers
+
+    # -- what is done -------------------------------------------------------------------------------------------
+
+    def _draw(self, errand: Errand) -> None:
+        home, settings = self.studio.home, self.studio.settings
+        with home.read() as connection:
+            everything = model_rows.listed(connection)
+        models = with_full_hashes(home, _named(everything, errand.plan["models"]))
+        tasks = tasks_of(errand, models, everything, {**wanted_settings(settings), **plan_size(errand.plan)})
+        with home.write() as connection:
+            holdings.hold(connection, errand.person, errand.id, [digest("drawing", task.key) for task in tasks])
+            job = queue.plan(connection, "draw", {"what": "errand", "errand": errand.id}, tasks)
+        by_id = {model.id: model for model in [*everything, *models]}
+
+        def told(what: str, done: int, of: int) -> None:
+            self._show(errand)
+            self._progress(errand, what, done, of)
+
+        outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=1)
+        self._show(errand)
+        self._encode()
+        if outcome.errors:
+            raise PalateError("drawing_failed", "; ".join(outcome.errors))
+
+    def _show(self, errand: Errand) -> None:
+        """Tell of every picture that is new."""
+        told = self._telling(errand.id)
+        with self.studio.home.read() as connection:
+            drawn = holdings.drawn_for(connection, errand.id)
+        fresh = [id for id in drawn if id not in told.shown]
+        if fresh:
+            self.shelf.forget_own(errand.person)
+        for id in fresh:
+            told.shown.add(id)
+            told.tell("picture", {"id": id})
+
+    def _encode(self) -> None:
+        """What was drawn can be liked and looked for; a home without an encoder draws all the same."""
+        from palate.specify.encoding import encode_missing
+
+        try:
+            encode_missing(self.studio.home, self.studio.encoder)
+        except PalateError as error:
+            if error.code.startswith("storage"):
+                raise
+
+    def _import(self, errand: Errand) -> None:
+        def told(what: str, done: int, of: int) -> None:
+            self._progress(errand, what, done, of)
+
+        folder = Path(errand.plan["folder"])
+        add = self.studio.add_models if errand.plan["kind"] == "models" else self.studio.add_pictures
+        added = add(folder, progress=told)
+        self._telling(errand.id).tell("progress", {"done": 1, "total": 1, "text": added.in_words()})
+        self.shelf.renew()
+
+    def _specify(self, errand: Errand) -> None:
+        def told(what: str, done: int, of: int) -> None:
+            self._progress(errand, what, done, of)
+
+        plan = errand.plan
+        with TemporaryDirectory() as scratch:
+            prompts = None
+            if plan["prompts"]:
+                prompts = Path(scratch) / "prompts.jsonl"
+                prompts.write_text("\n".join(json.dumps({"prompt": text}) for text in plan["prompts"]), "utf-8")
+            done = self.studio.specify(
+                models=plan["models"] or None,
+                prompts=prompts,
+                count=plan["count"],
+                executor="pool",
+                workers=1,
+                progress=told,
+            )
+        self.shelf.renew()
+        if done["parked"] and not done["done"]:
+            raise PalateError("drawing_failed", "; ".join(done["errors"]))
+
+
+def tasks_of(
+    errand: Errand, models: Sequence[Model], everything: Sequence[Model], settings: Mapping[str, Any]
+) -> list[Task]:
+    """Model by model, so that each is loaded once.
+
+    The key says for whom it is: two people who ask for the same picture have one each, and neither learns of the other.
+    """
+    plan = errand.plan
+    prompt = Prompt(plan["prompt"], plan.get("negative", ""))
+    tasks = [
+        orders.task_for(model, orders.base_of(model, everything), prompt, seed, settings)
+        for model in models
+        for seed in range(plan["seed"], plan["seed"] + plan["count"])
+    ]
+    return [replace(task, key=digest("for", errand.person, task.key)) for task in tasks]
+
+
+def plan_size(plan: Mapping[str, Any]) -> dict[str, int]:
+    """Width and height, where an order names them."""
+    return {name: plan[name] for name in ("width", "height") if plan.get(name)}
+
+
+def _named(everything: Sequence[Model], ids: Sequence[str]) -> list[Model]:
+    by_id = {model.id: model for model in everything}
+    if any(id not in by_id for id in ids):
+        raise unknown("model")
+    for id in ids:
+        orders.require_able(by_id[id])
+    return [by_id[id] for id in dict.fromkeys(ids)]
+
+
+def require_able(everything: Mapping[str, Model], ids: Sequence[str]) -> None:
+    """Refuse an order for models that are not here or cannot draw, before it is taken."""
+    models = list(everything.values())
+    for model in _named(models, ids):
+        orders.base_of(model, models)
+
+
+def pictures_of(studio: Studio, errand: Errand) -> list[str]:
+    with studio.home.read() as connection:
+        return holdings.drawn_for(connection, errand.id)
+
+
+def words_drawn(studio: Studio, model: str, prompt: str) -> str:
+    """What the model was really told."""
+    with studio.home.read() as connection:
+        found = model_rows.get(connection, model)
+    return prompt if found is None else orders.words_drawn(found, prompt)

@@ -1,0 +1,206 @@
+"""The catalogue as the service answers from it: loaded once, and replaced as a whole when something was added."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.catalogue import models as model_rows
+from palate.catalogue import pictures as picture_rows
+from palate.catalogue import vectors
+from palate.catalogue.records import Model, Prompt
+from palate.errors import PalateError
+from palate.find import asking
+from palate.find.asking import Question
+from palate.find.filters import Filters
+from palate.find.hub import Hub
+from palate.find.requirement import Asked, Reader, space_of_home
+from palate.find.scores import Weights
+from palate.ranking import Ranking
+from palate.serve.gallery import Gallery, gallery_of, order, picture_rows_of
+from palate.studio import Studio
+
+EMPTY = ("nothing_specified", "nothing_credited", "encoder_mismatch")
+BEST = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """Nothing in here changes: a question is answered by one library from beginning to end."""
+
+    studio: Studio
+    models: dict[str, Model]
+    prompts: dict[str, Prompt]
+    """Those that a shared picture was drawn for."""
+    hub: Hub | None
+    trouble: PalateError | None
+    """Why there is no hub to ask yet."""
+    gallery: Gallery
+    own: dict[str, Gallery] = field(default_factory=dict)
+    """A person's own pictures, as far as somebody looked."""
+
+    @classmethod
+    def load(cls, studio: Studio) -> Library:
+        home, weights = studio.home, Weights(*studio.settings.weights)
+        hub, trouble = None, None
+        try:
+            hub = Hub.load(home, space_of_home(home, studio.settings.encoder))
+            hub.learn(weights, lambda _what, _done, _of: None)
+        except PalateError as error:
+            if error.code not in EMPTY:
+                raise
+            trouble = error
+        with home.read() as connection:
+            models = {model.id: model for model in model_rows.listed(connection)}
+            gallery = gallery_of(picture_rows_of(connection, None), models, hub, weights)
+            everything = picture_rows.prompts(connection)
+        prompts = {id: everything[id] for id in sorted(set(gallery.prompt.tolist()) - {""})}
+        return cls(studio, models, prompts, hub, trouble, gallery)
+
+    def seen_by(self, person: str) -> Gallery:
+        """What everybody sees, and what is this person's own."""
+        own = self.own.get(person)
+        if own is None:
+            with self.studio.home.read() as connection:
+                rows = picture_rows_of(connection, person)
+            own = gallery_of(rows, self.models, self.hub, Weights(*self.studio.settings.weights), mine=True)
+            self.own[person] = own
+        return self.gallery if not len(own) else self._joined(own)
+
+    def _joined(self, own: Gallery) -> Gallery:
+        shared = set(self.gallery.ids.tolist())
+        fresh = ~np.array([id in shared for id in own.ids.tolist()], dtype=bool)
+        return self.gallery.joined(Gallery(**{name: values[fresh] for name, values in vars(own).items()}))
+
+    @cached_property
+    def best(self) -> dict[str, list[str]]:
+        """Each model's best pictures, best first."""
+        everything = order(self.gallery, np.ones(len(self.gallery), dtype=bool), "gre")
+        answer: dict[str, list[str]] = {}
+        for id, model in zip(
+            self.gallery.ids[everything].tolist(), self.gallery.model[everything].tolist(), strict=True
+        ):
+            found = answer.setdefault(model, [])
+            if len(found) < BEST:
+                found.append(id)
+        return answer
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """How many pictures each model has here."""
+        names, counts = np.unique(self.gallery.model, return_counts=True)
+        return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+    @cached_property
+    def prompt_counts(self) -> dict[str, int]:
+        names, counts = np.unique(self.gallery.prompt, return_counts=True)
+        return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+    @cached_property
+    def reader(self) -> Reader:
+        hub = self.asked_hub()
+        return Reader(self.studio.home, hub.space, lambda: self.studio.encoder)
+
+    def asked_hub(self) -> Hub:
+        if self.hub is None:
+            assert self.trouble is not None
+            raise self.trouble
+        return self.hub
+
+    def question(self, asked: Asked, filters: Filters) -> Question:
+        started = time.perf_counter()
+        hub = self.asked_hub()
+        return Question(hub, self.reader.read(asked), filters, started)
+
+    def find(self, asked: Asked, filters: Filters, by: str, weights: Weights, top: int) -> Ranking:
+        return asking.find(self.question(asked, filters), by=by, weights=weights).top(top)
+
+    def identify(self, asked: Asked, filters: Filters, by: str, top: int) -> Ranking:
+        return asking.identify(self.question(asked, filters), by=by).top(top)
+
+    @cached_property
+    def pixels(self) -> tuple[list[str], NDArray[np.float32]]:
+        """Ids and (N, d) unit vectors of the shared pictures."""
+        hub = self.asked_hub()
+        wanted = set(self.gallery.ids.tolist())
+        with self.studio.home.read() as connection:
+            ids, rows = vectors.load(connection, hub.space, "picture")
+        kept = [row for row, id in enumerate(ids) if id in wanted]
+        return [ids[row] for row in kept], rows[kept]
+
+    def similar(self, picture: str | Path, person: str, top: int) -> list[tuple[str, float]]:
+        """Pictures by cosine, among those that this person may see and no others."""
+        ids, rows = self.pixels
+        [known], asked = self.reader.pictures([picture])
+        own = sorted(set(self.seen_by(person).ids.tolist()) - set(ids))
+        if own:
+            with self.studio.home.read() as connection:
+                more, own_rows = vectors.load(connection, self.asked_hub().space, "picture", own)
+            ids, rows = [*ids, *more], np.concatenate([rows, own_rows])
+        scores = rows @ asked[0]
+        near = np.argsort(-scores, kind="stable")[: top + 1]
+        return [(ids[row], float(scores[row])) for row in near if ids[row] != known][:top]
+
+    @cached_property
+    def places(self) -> dict[str, tuple[float, float]]:
+        """Each picture's place on the map."""
+        if self.hub is None:
+            return {}
+        ids, rows = self.pixels
+        where = self.hub.kept("map", lambda: {"xy": plane(rows)})["xy"]
+        if len(where) != len(ids):  # the home's encoder or pictures changed in between
+            where = plane(rows)
+        return {id: (round(float(x), 4), round(float(y), 4)) for id, (x, y) in zip(ids, where, strict=True)}
+
+
+def plane(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 2) in -1..1: the two directions in which the vectors (N, d) differ most, each eased towards even spacing."""
+    if len(rows) < 3:
+        return np.zeros((len(rows), 2), dtype=np.float32)
+    centred = rows.astype(np.float64) - rows.mean(axis=0, dtype=np.float64)
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    flat = centred @ directions[:, :-3:-1]
+    ranks = np.argsort(np.argsort(flat, axis=0, kind="stable"), axis=0, kind="stable") / (len(rows) - 1) * 2 - 1
+    reach = np.maximum(np.quantile(np.abs(flat), 0.99, axis=0), 1e-12)
+    eased: NDArray[np.float32] = (0.5 * ranks + 0.5 * np.clip(flat / reach, -1, 1)).astype(np.float32)
+    return eased
+
+
+class Shelf:
+    """Holds the library that is asked now."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._lock = threading.Lock()
+        self._library: Library | None = None
+
+    @property
+    def library(self) -> Library:
+        found = self._library
+        if found is None:
+            with self._lock:
+                found = self._library
+                if found is None:
+                    found = self._library = Library.load(self._studio)
+        return found
+
+    def renew(self) -> None:
+        """Read everything again; until that is done the old library answers."""
+        with self._lock:
+            self._library = Library.load(self._studio)
+
+    def forget_own(self, person: str) -> None:
+        """This person's own pictures changed."""
+        if self._library is not None:
+            self._library.own.pop(person, None)
+
+
+def trigger_words(model: Model | None) -> Sequence[str]:
+    return () if model is None else model.trigger_words

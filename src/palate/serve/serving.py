@@ -1,0 +1,131 @@
+"""What a running service holds, and how a route gets at it and at who asks."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from palate.errors import PalateError
+from palate.people import entering, persons
+from palate.people.gate import Action, Principal, authorize
+from palate.people.secrets import fresh, pepper, same
+from palate.serve.errands import Errands
+from palate.serve.library import Shelf
+from palate.serve.media import Media
+from palate.serve.metrics import Metrics
+from palate.serve.rates import Rate
+from palate.studio import Studio
+
+COOKIE = "palate_visit"
+SECURE_COOKIE = "__Host-palate_visit"
+CSRF = "X-CSRF-Token"
+
+
+@dataclass
+class Rates:
+    """What may come how often; a test makes its own."""
+
+    sign_in: Rate = field(default_factory=lambda: Rate(10, 1 / 10))
+    sign_in_anywhere: Rate = field(default_factory=lambda: Rate(100, 1.0))
+    requests: Rate = field(default_factory=lambda: Rate(600, 200.0))
+    uploads: Rate = field(default_factory=lambda: Rate(60, 0.5))
+
+
+class Serving:
+    """One studio, opened for writing as long as the service runs: the home's one writing process."""
+
+    def __init__(self, studio: Studio, *, secure: bool = False, rates: Rates | None = None) -> None:
+        self.studio = studio
+        self.home = studio.home
+        self.secure = secure
+        self.rates = rates or Rates()
+        self.closing = False
+        self._open = ExitStack()
+        self._open.enter_context(self.home.writing())
+        try:
+            self.pepper = pepper(self.home.folder)
+            with self.home.write() as connection:
+                self.owner = persons.ensure_owner(connection)
+            self.token: str | None = fresh()
+            self.shelf = Shelf(studio)
+            self.media = Media(self.home)
+            self.metrics = Metrics()
+            self.errands = Errands(studio, self.shelf)
+            self._open.callback(self.media.close)
+            self._open.callback(self.errands.close)
+        except BaseException:
+            self._open.close()
+            raise
+
+    @property
+    def cookie(self) -> str:
+        return SECURE_COOKIE if self.secure else COOKIE
+
+    def close(self) -> None:
+        self.closing = True
+        self._open.close()
+
+    def take_token(self, said: str) -> str:
+        """The owner's id for the one-time token, which is gone afterwards."""
+        kept = self.token
+        if kept is None or not same(kept, said):
+            raise PalateError("wrong_token", "this token is not valid, or was used before", hint="restart for another")
+        self.token = None
+        return self.owner.id
+
+
+def serving_of(request: Request) -> Serving:
+    found: Serving = request.app.state.serving
+    return found
+
+
+Here = Annotated[Serving, Depends(serving_of)]
+
+
+def principal_of(request: Request) -> Principal | None:
+    """Who asks: by key if one is shown, else by visit. A key that is wrong is an error, never somebody else."""
+    here = serving_of(request)
+    written = request.headers.get("authorization")
+    if written is not None:
+        kind, _, key = written.partition(" ")
+        with here.home.read() as connection:
+            found = entering.by_key(connection, here.pepper, key.strip()) if kind.lower() == "bearer" else None
+        if found is None:
+            raise PalateError("wrong_key", "this key is not valid, has expired, or was revoked")
+        principal, due = found
+        if due:
+            with here.home.write() as connection:
+                entering.seen_key(connection, principal.entry)
+        return principal
+    word = request.cookies.get(here.cookie)
+    if word is None:
+        return None
+    with here.home.read() as connection:
+        visitor = entering.by_visit(connection, here.pepper, word)
+    if visitor is not None and request.method not in ("GET", "HEAD"):
+        assert visitor.csrf is not None
+        if not same(visitor.csrf, request.headers.get(CSRF, "")):
+            raise PalateError("wrong_csrf", f"send the session's csrf value as {CSRF}", hint="ask /session for it")
+    return visitor
+
+
+class May:
+    """A dependency: the asker, if they may do this at all. Whose thing it is, the route asks the gate about."""
+
+    def __init__(self, action: Action) -> None:
+        self.action = action
+
+    def __call__(self, request: Request) -> Principal:
+        principal = authorize(principal_of(request), self.action)
+        request.state.person = principal.person
+        serving_of(request).rates.requests.take(principal.person)
+        return principal
+
+
+Reading = Annotated[Principal, Depends(May("read"))]
+Choosing = Annotated[Principal, Depends(May("choose"))]
+DrawingRight = Annotated[Principal, Depends(May("draw"))]
+Owning = Annotated[Principal, Depends(May("admin"))]

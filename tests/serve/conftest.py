@@ -1,0 +1,36 @@
+"""A small library that is served: shapes drawn by three models, and people to ask for them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serving_world import World, build_home
+
+
+@pytest.fixture(scope="session")
+def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("served") / "home"
+    build_home(folder)
+    return folder
+
+
+@pytest.fixture
+def world(_home: Path, tmp_path: Path) -> Iterator[World]:
+    """A library of one's own, served without a socket."""
+    shutil.copytree(_home, tmp_path / "home")
+    with World(tmp_path / "home") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def shared_world(_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """For tests that change nothing that another one looks at."""
+    folder = tmp_path_factory.mktemp("shared") / "home"
+    shutil.copytree(_home, folder)
+    with World(folder) as opened:
+        yield opened
+
+
