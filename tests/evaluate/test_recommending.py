@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from palate.evaluate.recommending import evaluate_recommend, lists_of
+from palate.evaluate.recommending import evaluate_recommend, lists_of, train
+from palate.recommend.keeping import load
 from palate.recommend.methods import METHODS, chosen
 from palate.recommend.popularity import Popularity
 
@@ -36,6 +37,14 @@ def test_methods_are_tuned_compared_and_leave_a_run_of_plain_files(tmp_path: Pat
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["metrics"]["ease/ndcg@10"]["n"] == 120
     assert json.loads((tmp_path / "run" / "specification.json").read_text())["tuned"]["ease"]["penalty"] > 0
+
+
+def test_a_method_is_trained_and_kept(tmp_path: Path) -> None:
+    said = train(shop(tmp_path), "itemknn", tmp_path / "kept")
+    kept = load(tmp_path / "kept")
+    assert (kept.method, kept.items) == ("itemknn", 24)
+    assert said["valid ndcg@10"] == kept.about["valid ndcg@10"] > 0.5
+    assert kept.recommender.score([np.array([0])]).shape == (1, 24)
 
 
 def test_what_a_person_had_already_is_neither_asked_nor_shown() -> None:

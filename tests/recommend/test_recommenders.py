@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from recommend_world import ITEMS, checkerboard
 
 from palate.errors import PalateError
+from palate.recommend import keeping
 from palate.recommend.histories import checked, matrix_of
 from palate.recommend.methods import METHODS, Method, chosen
 from palate.recommend.protocol import Recommender
@@ -57,10 +59,12 @@ def test_a_person_is_scored_alike_alone_and_among_others(method: Method, fitted:
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
-def test_what_is_kept_scores_like_what_was_fitted(method: Method, fitted: Fitted) -> None:
+def test_what_is_kept_scores_like_what_was_fitted(method: Method, fitted: Fitted, tmp_path: Path) -> None:
     _, asked, _ = checkerboard()
-    again = method.make(**method.small).restore(fitted(method).state())
-    np.testing.assert_array_equal(again.score(asked), fitted(method).score(asked))
+    keeping.save(fitted(method), tmp_path, method=method.name, settings=method.small, items=ITEMS, data="checkerboard")
+    again = keeping.load(tmp_path)
+    np.testing.assert_array_equal(again.recommender.score(asked), fitted(method).score(asked))
+    assert (again.method, again.items, again.about["data"]) == (method.name, ITEMS, "checkerboard")
 
 
 @pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
@@ -72,6 +76,16 @@ def test_what_is_kept_scores_like_what_was_fitted(method: Method, fitted: Fitted
 def test_very_little_to_learn_from_is_no_error(method: Method, histories: list[np.ndarray]) -> None:
     scores = method.make(**method.small).fit(histories, 2).score([np.array([0])])
     assert np.isfinite(scores).all()
+
+
+def test_a_folder_without_a_recommender_or_with_a_broken_one_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(PalateError, match="no trained recommender"):
+        keeping.load(tmp_path)
+    (tmp_path / keeping.ABOUT).write_text('{"method": "ease", "settings": {}, "items": 2}')
+    (tmp_path / keeping.WEIGHTS).write_bytes(b"not weights")
+    with pytest.raises(PalateError) as caught:
+        keeping.load(tmp_path)
+    assert "\n" not in str(caught.value)
 
 
 def test_unknown_items_are_an_error_that_says_whose() -> None:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from palate.cli import adding, asking, drawing, keeping, measuring
+from palate.cli import adding, asking, demo, drawing, keeping, measuring
 
 STOPPED = 130
 app = typer.Typer(
@@ -20,10 +20,12 @@ app = typer.Typer(
 add = typer.Typer(help="Bring in models, pictures that exist already, and data sets.", no_args_is_help=True)
 weights = typer.Typer(help="What counts how much in the GRE-Score.", no_args_is_help=True)
 evaluate = typer.Typer(help="Measure the methods, with intervals.", no_args_is_help=True)
+train = typer.Typer(help="Learn something, and keep what was learned.", no_args_is_help=True)
 export = typer.Typer(help="Write a hub in a published form.", no_args_is_help=True)
 config = typer.Typer(help="Read and change the settings.", no_args_is_help=True)
 
 app.command()(keeping.init)
+app.command()(demo.demo)
 app.add_typer(add, name="add")
 add.command("models")(adding.models)
 add.command("pictures")(adding.pictures)
@@ -43,6 +45,8 @@ app.add_typer(evaluate, name="evaluate")
 evaluate.command("gemrec")(measuring.evaluate_gemrec)
 evaluate.command("identification")(measuring.evaluate_identification)
 evaluate.command("recommend")(measuring.evaluate_recommend)
+app.add_typer(train, name="train")
+train.command("recommender")(measuring.train_recommender)
 app.add_typer(export, name="export")
 export.command("dataset")(keeping.export_dataset)
 app.add_typer(config, name="config")

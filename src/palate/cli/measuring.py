@@ -1,4 +1,4 @@
-"""`palate evaluate ...`."""
+"""`palate evaluate ...` and `palate train ...`."""
 
 from __future__ import annotations
 
@@ -73,3 +73,19 @@ def evaluate_recommend(
 
     answer = measure(data, chosen(methods), seed=seed, out=out or run_folder("recommend"))
     printing.as_json(answer.as_json()) if json else printing.report(answer)
+
+
+def train_recommender(
+    data: Annotated[
+        Path, typer.Option("--data", help="An .npz of train, valid and test pairs, a .txt of sequences, or ml-100k.")
+    ],
+    method: Annotated[str, typer.Option("--method", help="ease, als, multvae, diffrec, sasrec ...")],
+    out: Annotated[Path, typer.Option("--out", help="The folder to keep it in.")],
+    json: AsJson = False,
+) -> None:
+    """Learn from a file of choices, with the settings that do best on held-out ones, and keep what was learned."""
+    from palate.cli import printing
+    from palate.evaluate.recommending import train
+
+    answer = train(data, method, out)
+    printing.as_json(answer) if json else printing.facts(answer)

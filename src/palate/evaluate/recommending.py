@@ -16,8 +16,9 @@ from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric, Report, write_run
 from palate.importers.interactions import Split, read_interactions
 from palate.metrics import recommending as measures
+from palate.recommend import keeping
 from palate.recommend.histories import counts_of
-from palate.recommend.methods import Method
+from palate.recommend.methods import Method, chosen
 from palate.recommend.protocol import Recommender
 
 SCENARIO = "recommend"
@@ -69,18 +70,50 @@ def evaluate_recommend(path: Path, methods: Sequence[Method], *, seed: int = 0, 
     return report
 
 
-def trial_of(method: Method, split: Split) -> Trial:
-    """The settings that are best on `valid`, and what they reach on `test`."""
-    tuned = []
+def train(path: Path, name: str, out: Path) -> dict[str, Any]:
+    """One method, tuned and kept in a folder."""
+    [method] = chosen(name)
+    split = read_interactions(path)
+    best = tuned(method, split)
+    facts = {"data": split.name, f"valid ndcg@{TUNED_ON}": best.score, "train s": round(best.seconds, 2)}
+    keeping.save(best.recommender, out, method=method.name, settings=best.settings, items=split.items, **facts)
+    return {
+        "method": method.name,
+        "items": split.items,
+        "people": len(split.train),
+        **best.settings,
+        **facts,
+        "in": str(out),
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Tuned:
+    """The settings that did best on what is held out for tuning, fitted."""
+
+    recommender: Recommender
+    settings: Mapping[str, Any]
+    score: float
+    seconds: float
+
+
+def tuned(method: Method, split: Split) -> Tuned:
+    tries = []
     for settings in method.tried:
         began = time.perf_counter()
         recommender = method.make(**settings).fit(split.train, split.items)
         seconds = time.perf_counter() - began
         _, hits, wanted = lists_of(recommender, split.train, split.train, split.valid)
-        tuned.append((float(measures.ndcg(hits, wanted, TUNED_ON).mean()), seconds, settings, recommender))
-    score, seconds, settings, recommender = max(tuned, key=lambda one: one[0])
-    lists, hits, wanted = lists_of(recommender, split.given, split.known, split.test)
-    trial = Trial(settings, round(score, 5), seconds, _request_ms(recommender, split))
+        score = round(float(measures.ndcg(hits, wanted, TUNED_ON).mean()), 5)
+        tries.append(Tuned(recommender, settings, score, seconds))
+    return max(tries, key=lambda one: one.score)
+
+
+def trial_of(method: Method, split: Split) -> Trial:
+    """The settings that are best on `valid`, and what they reach on `test`."""
+    best = tuned(method, split)
+    lists, hits, wanted = lists_of(best.recommender, split.given, split.known, split.test)
+    trial = Trial(best.settings, best.score, best.seconds, _request_ms(best.recommender, split))
     for k in DEPTHS:
         trial.of_people |= {
             f"ndcg@{k}": measures.ndcg(hits, wanted, k),
