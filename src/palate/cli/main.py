@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from palate.cli import adding, asking, demo, drawing, keeping, measuring
+from palate.cli import adding, asking, demo, drawing, keeping, measuring, steering
 
 STOPPED = 130
 app = typer.Typer(
@@ -44,7 +44,11 @@ weights.command("learn")(asking.learn)
 app.add_typer(evaluate, name="evaluate")
 evaluate.command("gemrec")(measuring.evaluate_gemrec)
 evaluate.command("identification")(measuring.evaluate_identification)
+evaluate.command("user-types")(steering.evaluate_user_types)
 evaluate.command("recommend")(measuring.evaluate_recommend)
+evaluate.command("list")(measuring.scenarios)
+evaluate.command("compare")(measuring.compare)
+evaluate.command("gate")(measuring.gate)
 app.add_typer(train, name="train")
 train.command("recommender")(measuring.train_recommender)
 app.add_typer(export, name="export")

@@ -75,6 +75,79 @@ def evaluate_recommend(
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 
+SCENARIOS = {
+    "gemrec": "find and identify on GEMRec's real features (--data DIR)",
+    "identification": "the CGI benchmark on the hub in the home",
+    "recommend": "recommenders on a file of choices (--data FILE)",
+}
+
+
+def scenarios(json: AsJson = False) -> None:
+    """What can be measured."""
+    from palate.cli import printing
+
+    if json:
+        printing.as_json({"scenarios": SCENARIOS})
+    else:
+        printing.table(("scenario", "what it measures"), list(SCENARIOS.items()))
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    second: Annotated[Path, typer.Argument(help="The folder of another run of the same scenario.")],
+    json: AsJson = False,
+) -> None:
+    """What differs between two runs, and whether it is more than noise."""
+    from palate.cli import printing
+    from palate.evaluate.runs import compare as differences
+
+    found = differences(first, second)
+    if json:
+        rows = [
+            {"metric": row.name, "first": row.first.value, "second": row.second.value, "p": row.p, "sure": row.sure}
+            for row in found
+        ]
+        printing.as_json({"differences": rows})
+        return
+    printing.table(
+        ("metric", "first", "second", "change", "p", ""),
+        [
+            (
+                row.name,
+                f"{row.first.value:.4g}",
+                f"{row.second.value:.4g}",
+                f"{row.change:+.4g}",
+                f"{row.p:.3g}",
+                "sure" if row.sure else "",
+            )
+            for row in found
+        ],
+    )
+    printing.note("sure: chance alone would hardly part them so far, with so many metrics looked at (Holm, 5 %)")
+
+
+def gate(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    bars: Annotated[
+        Path, typer.Option("--bars", help='A TOML file, a line a metric: "ease/ndcg@10" = {least = 0.09}.')
+    ],
+    json: AsJson = False,
+) -> None:
+    """Whether a run clears its bars: exit code 1 where it does not, for a team's CI."""
+    from palate.cli import printing
+    from palate.evaluate.runs import gate as verdicts
+
+    found = verdicts(run, bars)
+    if json:
+        rows = [{"metric": row.name, "bar": row.bar, "said": row.said, "passed": row.passed} for row in found]
+        printing.as_json({"passed": all(row.passed for row in found), "bars": rows})
+    else:
+        rows_shown = [(row.name, row.bar, row.said, "" if row.passed else "missed") for row in found]
+        printing.table(("metric", "bar", "said", ""), rows_shown)
+    if not all(row.passed for row in found):
+        raise typer.Exit(1)
+
+
 def train_recommender(
     data: Annotated[
         Path, typer.Option("--data", help="An .npz of train, valid and test pairs, a .txt of sequences, or ml-100k.")

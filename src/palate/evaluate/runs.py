@@ -1,0 +1,124 @@
+"""Runs read back: what differs between two, and whether one clears its bars."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from palate.errors import PalateError
+from palate.evaluate.report import Metric
+
+WIDTH_OF_95 = 2 * 1.959964
+"""How many standard errors a 95 % interval is wide."""
+SURE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One metric of two runs; `sure` where chance alone would rarely part them so far, all metrics considered."""
+
+    name: str
+    first: Metric
+    second: Metric
+    p: float
+    sure: bool
+
+    @property
+    def change(self) -> float:
+        return self.second.value - self.first.value
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One bar, and what the run has to say to it."""
+
+    name: str
+    bar: str
+    said: str
+    passed: bool
+
+
+def read_run(folder: Path) -> tuple[str, dict[str, Metric]]:
+    """The scenario and the metrics of a run's `summary.json`."""
+    try:
+        said = json.loads((folder / "summary.json").read_text())
+        metrics = {
+            name: Metric(row["value"], (row["ci95"][0], row["ci95"][1]), row["n"])
+            for name, row in said["metrics"].items()
+        }
+        return said["scenario"], metrics
+    except FileNotFoundError:
+        raise PalateError("no_run", "there is no run here: summary.json is missing", about=str(folder)) from None
+    except (json.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise PalateError("run_unreadable", f"summary.json is not a run's: {error}", about=str(folder)) from None
+
+
+def compare(first: Path, second: Path) -> list[Difference]:
+    """Metrics that both runs have, the surest difference first.
+
+    The runs are taken as independent, so the test is cautious where they asked the same cases. Holm's correction (1979)
+    keeps the chance that any `sure` is wrong below 5 %. What has no interval, such as seconds, is never sure.
+    """
+    (scenario, before), (other, after) = read_run(first), read_run(second)
+    if scenario != other:
+        raise PalateError("runs_differ", f"a run of '{scenario}' and one of '{other}' have nothing to compare")
+    shared = [name for name in before if name in after]
+    p = {name: p_value(before[name], after[name]) for name in shared}
+    order = sorted(shared, key=lambda name: p[name])
+    found, still = [], True
+    for place, name in enumerate(order):
+        still = still and p[name] * (len(order) - place) <= SURE
+        found.append(Difference(name, before[name], after[name], p[name], still))
+    return found
+
+
+def p_value(first: Metric, second: Metric) -> float:
+    """Two-sided, of a difference that is normal with the standard errors that the intervals tell."""
+    errors = [(metric.ci95[1] - metric.ci95[0]) / WIDTH_OF_95 for metric in (first, second)]
+    spread = math.hypot(*errors)
+    if not all(errors) or not math.isfinite(spread):
+        return 1.0
+    return math.erfc(abs(first.value - second.value) / spread / math.sqrt(2))
+
+
+def gate(run: Path, bars: Path) -> list[Verdict]:
+    """Each bar of a TOML file: `"ease/ndcg@10" = {least = 0.09}`, or `most`.
+
+    A bar is missed where the whole interval lies on the wrong side of it, so that noise does not stop a team; with
+    `strict = true` where the value does. A metric that the run lacks misses its bar.
+    """
+    _, metrics = read_run(run)
+    return [verdict(name, bar, metrics.get(name)) for name, bar in read_bars(bars).items()]
+
+
+def read_bars(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        bars = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise PalateError("file_missing", "it is not there", about=str(path)) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PalateError("bars_unreadable", f"not TOML: {error}", about=str(path)) from None
+    for name, bar in bars.items():
+        known = isinstance(bar, dict) and bar.keys() <= {"least", "most", "strict"} and bar.keys() & {"least", "most"}
+        if not known or not all(isinstance(bar.get(key, 0), int | float) for key in ("least", "most")):
+            raise PalateError(
+                "bars_unreadable", "a bar is {least = number}, {most = number}, or both", about=f"{path}: {name}"
+            )
+    if not bars:
+        raise PalateError("bars_unreadable", "it has no bars", about=str(path))
+    return bars
+
+
+def verdict(name: str, bar: Mapping[str, Any], metric: Metric | None) -> Verdict:
+    wanted = " and ".join(f"at {side} {bar[side]:g}" for side in ("least", "most") if side in bar)
+    if metric is None:
+        return Verdict(name, wanted, "not in this run", False)
+    low, high = (metric.value, metric.value) if bar.get("strict") else metric.ci95
+    passed = high >= bar.get("least", -math.inf) and low <= bar.get("most", math.inf)
+    said = f"{metric.value:.4g} [{metric.ci95[0]:.4g}, {metric.ci95[1]:.4g}]"
+    return Verdict(name, wanted, said, passed)
