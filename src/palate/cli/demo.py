@@ -73,8 +73,10 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
     maker = models[len(models) // 2]
     example = Path(opened.draw(maker["id"], NEW_TO_ALL, seed=SEED)[0]["file"])
     say(f"\n$ palate identify {example.name[:8]} --hub {POCKET}    # {maker['name']} drew it; it is new to the hub")
-    identified = opened.identify([example], top=TOP)
+    everyone = opened.identify([example], top=len(models))
+    place, identified = everyone.ids.index(maker["id"]) + 1, everyone.top(TOP)
     say(identified)
+    say(f"{maker['name']} is number {place} of {len(everyone)}")
 
     unknown = report.parent / "an-icon-of-ours.png"
     own_icon().save(unknown)
@@ -85,12 +87,22 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
     drawn = _drawn_for(opened, found)
     sections = [
         page.Section(f"find: {ASKED}", "What the best three draw for it.", (), _rows(opened, found, drawn)),
-        page.Section("identify: who drew this?", f"It was {maker['name']}.", (example,), _rows(opened, identified)),
+        page.Section(
+            "identify: who drew this?",
+            f"It was {maker['name']}, number {place} of {len(everyone)}.",
+            (example,),
+            _rows(opened, identified),
+        ),
         page.Section("identify: an icon that no model knows", "Who draws like it?", (unknown,), _rows(opened, alike)),
     ]
     page.write(report, "Palate on its pocket hub", sections)
     rankings = {"find": found, "identify": identified, "alike": alike}
-    return {"models": len(models), "maker": maker["name"], **{name: had.as_json() for name, had in rankings.items()}}
+    return {
+        "models": len(models),
+        "maker": maker["name"],
+        "place": place,
+        **{name: had.as_json() for name, had in rankings.items()},
+    }
 
 
 def _printer(loud: bool) -> Any:
