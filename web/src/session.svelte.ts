@@ -50,8 +50,7 @@ class Shared {
     onSignedOut(() => this.left());
     try {
       const token = takeToken();
-      if (token) await api.signIn({ token });
-      this.entered(await api.session());
+      this.entered(token ? await api.signIn({ token }) : await api.session());
     } catch (error) {
       if (error instanceof Refused && error.status !== 0) {
         this.state = "out";

@@ -154,7 +154,7 @@ export const words = {
     tryOne: "For example",
     draw: (count: number) => (count === 1 ? "Draw it now" : `Draw it with ${count} models`),
     drawWords: "Words to draw",
-    each: "Pictures each",
+    each: "Each",
     drawing: "Drawing",
     drawn: "Drawn",
     stop: "Stop drawing",
@@ -286,7 +286,7 @@ export const words = {
     state: "State",
     hash: "Hash",
     trigger: "Trigger words",
-    findWith: "Find with it",
+    findLike: "Find models like this one",
     none: "No picture of it yet.",
   },
   signIn: {

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deflateSync } from "node:zlib";
 
 const [port = "8790", modelCount = "200", promptCount = "90"] = process.argv.slice(2);
 const STATIC = fileURLToPath(new URL("../../src/palate/serve/static", import.meta.url));
@@ -27,10 +28,23 @@ const pictureAt = (n) => {
   const clip = 18 + 16 * noise(n + 7), mcos = 0.5 + 0.4 * noise(n * 3 + 1);
   return { id: `x${n}`, model: { id: model.id, name: model.name }, prompt: { id: prompt.id, text: prompt.text }, seed: n, width: 512, height: 512, safety: "any", scores: { clip, mcos, popularity: Math.log10(model.downloads + 1), gre: clip } };
 };
-const drawing = (n) => {
-  const p = Math.floor(n / models.length), m = n % models.length, hue = (p * 47 + noise(m) * 60) % 360, sat = 25 + 60 * noise(m + 3), light = 30 + 40 * noise(m * 5 + 2);
-  const hills = [0, 1, 2, 3].map((k) => { const y = 40 + k * 13 + 10 * noise(n + k); return `<path fill="hsl(${hue + k * 14} ${sat}% ${Math.max(8, light - k * 11)}%)" d="M0 ${y} Q25 ${y - 22 * noise(n * 2 + k)} 50 ${y} T100 ${y - 6} V100 H0Z"/>`; }).join("");
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="256" height="256"><rect width="100" height="100" fill="hsl(${hue + 40} ${sat}% ${light + 25}%)"/><circle cx="${20 + 60 * noise(n + 9)}" cy="${18 + 16 * noise(n + 4)}" r="${6 + 9 * noise(m + 1)}" fill="hsl(${hue + 190} 80% 85%)"/>${hills}</svg>`;
+const CRC = Uint32Array.from({ length: 256 }, (_, n) => { for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1; return n; });
+const chunk = (name, data) => { const body = Buffer.concat([Buffer.from(name), data]); let crc = ~0; for (const byte of body) crc = CRC[(crc ^ byte) & 255] ^ (crc >>> 8); const whole = Buffer.alloc(body.length + 8); whole.writeUInt32BE(data.length, 0); body.copy(whole, 4); whole.writeInt32BE(~crc, body.length + 4); return whole; };
+const colour = (h, s, l) => { const a = s * Math.min(l, 1 - l); return [0, 8, 4].map((n) => { const k = (n + h / 30) % 12; return Math.round(255 * (l - a * Math.max(-1, Math.min(k - 3, 9 - k, 1)))); }); };
+// A raster picture, as the service would send: SVG would make the browser lay out a document for each.
+const drawing = (n, side) => {
+  const p = Math.floor(n / models.length), m = n % models.length, hue = (p * 47 + noise(m) * 60) % 360, sat = 0.25 + 0.6 * noise(m + 3), light = 0.3 + 0.4 * noise(m * 5 + 2);
+  const hills = [0, 1, 2, 3].map((k) => ({ y: 0.4 + k * 0.13 + 0.1 * noise(n + k), rise: 0.22 * noise(n * 2 + k), paint: colour((hue + k * 14) % 360, sat, Math.max(0.08, light - k * 0.11)) }));
+  const sky = colour((hue + 40) % 360, sat, Math.min(0.95, light + 0.25)), sun = colour((hue + 190) % 360, 0.8, 0.85), sunX = 0.2 + 0.6 * noise(n + 9), sunY = 0.18 + 0.16 * noise(n + 4), sunR = 0.06 + 0.09 * noise(m + 1);
+  const raw = Buffer.alloc(side * (1 + side * 3));
+  for (let row = 0; row < side; row++) for (let column = 0; column < side; column++) {
+    const x = column / side, y = row / side;
+    let paint = Math.hypot(x - sunX, y - sunY) < sunR ? sun : sky;
+    for (const hill of hills) if (y > hill.y - hill.rise * Math.sin(x * 2 * Math.PI)) paint = hill.paint;
+    raw.set(paint, row * (1 + side * 3) + 1 + column * 3);
+  }
+  const head = Buffer.alloc(13); head.writeUInt32BE(side, 0); head.writeUInt32BE(side, 4); head.set([8, 2, 0, 0, 0], 8);
+  return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk("IHDR", head), chunk("IDAT", deflateSync(raw, { level: 1 })), chunk("IEND", Buffer.alloc(0))]);
 };
 const select = (query) => {
   let list = Array.from({ length: count }, (_, n) => n);
@@ -55,7 +69,7 @@ const people = [{ id: "me", name: "me", role: "owner" }];
 
 const routes = {
   "GET /session": () => ({ person: people[0], csrf: "x", can: { draw: true } }),
-  "POST /session": () => ({}), "DELETE /session": () => ({}),
+  "POST /session": () => ({ person: people[0], csrf: "x", can: { draw: true } }), "DELETE /session": () => ({}),
   "GET /models": (q) => { const list = models.filter((one) => `${one.name} ${one.base} ${one.tags}`.toLowerCase().includes((q.get("q") ?? "").toLowerCase())); return { items: list.slice(+(q.get("offset") ?? 0), +(q.get("offset") ?? 0) + +(q.get("limit") ?? 100)), total: list.length }; },
   "GET /prompts": () => ({ items: prompts, total: prompts.length }),
   "GET /tags": () => ({ items: TAGS, total: TAGS.length }), "GET /bases": () => ({ items: BASES, total: 3 }),
@@ -90,7 +104,7 @@ createServer(async (request, response) => {
   const found = routes[`${request.method} ${path}`];
   if (found) return send(200, found(url.searchParams, body));
   const media = /^\/media\/x(\d+)/.exec(path);
-  if (media) { response.writeHead(200, { "content-type": "image/svg+xml", "cache-control": "private, max-age=31536000, immutable" }); return response.end(drawing(+media[1])); }
+  if (media) { response.writeHead(200, { "content-type": "image/png", "cache-control": "private, max-age=31536000, immutable" }); return response.end(drawing(+media[1], Math.min(512, +url.searchParams.get("size") || 512))); }
   const picture = /^\/pictures\/x(\d+)(\/similar)?$/.exec(path);
   if (picture) return send(200, picture[2] ? { items: Array.from({ length: 18 }, (_, k) => pictureAt((+picture[1] + k * models.length + k) % count)), total: 18 } : pictureAt(+picture[1]));
   const model = /^\/models\/m(\d+)$/.exec(path);
@@ -104,7 +118,7 @@ createServer(async (request, response) => {
     const timer = setInterval(() => {
       if (it.state !== "running") return;
       const model = it.orders[it.done]; it.done++;
-      if (model) response.write(`event: picture\ndata: ${JSON.stringify({ picture: `x${+model.slice(1) + (it.done % prompts.length) * models.length}`, model })}\n\n`);
+      if (model) response.write(`event: picture\ndata: ${JSON.stringify({ id: `x${+model.slice(1) + (it.done % prompts.length) * models.length}` })}\n\n`);
       response.write(`event: progress\ndata: ${JSON.stringify({ done: it.done, total: it.total })}\n\n`);
       if (it.done >= it.total) { it.state = "done"; response.write(`event: done\ndata: ${JSON.stringify(it)}\n\n`); clearInterval(timer); response.end(); }
     }, 300);

@@ -1,97 +1,27 @@
 /** The service's verbs. Pages call these and never an address. */
 
 import { ask, get, patch, post, remove, address, listen, type Query } from "./client";
-import type { Scores, Weights } from "../logic/ranking";
+import type { components } from "./openapi";
 
+type Shapes = components["schemas"];
+export type Named = Shapes["Named"];
+export type Session = Shapes["Session"];
+export type Prompt = Shapes["Prompt"];
+export type Picture = Shapes["Picture"];
+export type Model = Shapes["Model"];
+export type Reason = Shapes["Reason"];
+export type Row = Shapes["Row"];
+export type Ranking = Shapes["Ranking"];
+export type Job = Shapes["Job"];
+export type MapPoints = Shapes["MapPoints"];
+export type Choice = Shapes["Choice"];
+export type Person = Shapes["Person"];
+export type Key = Shapes["Key"];
+export type Report = Shapes["Report"];
+export type Weights = Shapes["Weights"];
 export interface Items<T> {
   items: T[];
   total: number;
-}
-export interface Named {
-  id: string;
-  name: string;
-}
-export interface Session {
-  person: { id: string; name: string; role: string };
-  csrf: string | null;
-  can: Record<string, boolean>;
-}
-export interface Prompt {
-  id: string;
-  text: string;
-  tags: string[];
-  pictures: number;
-}
-export interface Picture {
-  id: string;
-  model: Named | null;
-  prompt: { id: string; text: string } | null;
-  seed: number | null;
-  width: number;
-  height: number;
-  safety: string | null;
-  scores: Scores;
-}
-export interface Model {
-  id: string;
-  name: string;
-  kind: string;
-  base: string | null;
-  downloads: number | null;
-  tags: string[];
-  trigger_words: string[];
-  maker: string | null;
-  licence: string | null;
-  state: string;
-  state_reason: string | null;
-  full_hash: string | null;
-  pictures: number;
-  best: string[];
-  draws: boolean;
-}
-export interface Reason {
-  text: string;
-  worth: number;
-  pictures: string[];
-  prompts: string[];
-}
-export interface Row {
-  id: string;
-  name: string;
-  score: number;
-  reasons: Reason[];
-  pictures: string[];
-  trigger_words: string[];
-  draws: boolean;
-}
-export interface Ranking {
-  by: string;
-  ranking: Row[];
-  took_ms: number;
-  warnings?: string[];
-}
-export interface Job {
-  id: string;
-  kind: string;
-  state: string;
-  done: number;
-  total: number;
-  text: string;
-  error: string | null;
-  made: number;
-  pictures: string[];
-}
-export interface MapPoints {
-  ids: string[];
-  x: number[];
-  y: number[];
-  popularity: number[];
-}
-export interface Choice {
-  sequence: number;
-  kind: string;
-  at: number;
-  payload: Record<string, unknown>;
 }
 export interface Filters {
   prompt?: string | null;
@@ -106,30 +36,21 @@ const at = (root: string, id: string, rest = ""): string => `${root}/${encodeURI
 
 // -- who --
 export const session = (): Promise<Session> => get("/session");
-export const signIn = (by: { token: string } | { name: string; password: string }): Promise<unknown> => post("/session", by);
+export const signIn = (by: Shapes["SignIn"]): Promise<Session> => post("/session", by);
 export const signOut = (): Promise<unknown> => remove("/session");
 
 // -- looking --
 export const models = (query: Query = {}): Promise<Items<Model>> => get("/models", query);
 export const model = (id: string): Promise<Model> => get(at("/models", id));
 export const prompts = (query: Query = {}): Promise<Items<Prompt>> => get("/prompts", query);
-export const tags = (): Promise<Items<string>> => get("/tags");
+export const tags = (): Promise<Items<string>> => get("/tags", { of: "prompts" });
 export const bases = (): Promise<Items<string>> => get("/bases");
 export const pictures = (query: Query, signal?: AbortSignal): Promise<Items<Picture>> => get("/pictures", query, signal);
 export const picture = (id: string): Promise<Picture> => get(at("/pictures", id));
 export const map = (filters: Filters, signal?: AbortSignal): Promise<MapPoints> => get("/map", { ...filters }, signal);
 
 // -- asking --
-export interface Asked {
-  prompt?: string;
-  pictures?: string[];
-  person?: string;
-  weights?: Weights;
-  base?: string;
-  tag?: string;
-  safe?: string;
-  top?: number;
-}
+export type Asked = Partial<Shapes["Find"]>;
 export const find = (asked: Asked): Promise<Ranking> => post("/find", asked);
 export const identify = (asked: { pictures: string[]; top?: number }): Promise<Ranking> => post("/identify", asked);
 export const similar = (id: string, top = 24): Promise<Items<Picture>> => get(at("/pictures", id, "/similar"), { top });
@@ -140,7 +61,7 @@ export async function upload(file: Blob): Promise<string> {
 }
 
 // -- drawing --
-export const draw = (order: { models: string[]; prompt: string; count: number; seed: number }): Promise<Job> => post("/draw", order);
+export const draw = (order: Omit<Shapes["Draw"], "negative">): Promise<Job> => post("/draw", order);
 export const jobs = (): Promise<Items<Job>> => get("/jobs", { limit: 100 });
 export const job = (id: string): Promise<Job> => get(at("/jobs", id));
 export const steerJob = (id: string, act: "pause" | "resume" | "cancel"): Promise<Job> => post(at("/jobs", id, `/${act}`));
@@ -149,40 +70,21 @@ export function jobEvents(id: string, heard: (name: string, data: unknown) => vo
 }
 
 // -- choosing --
-export const choose = (kind: string, payload: Record<string, unknown>): Promise<unknown> => post("/choices", { kind, payload });
+export const choose = (kind: Shapes["NewChoice"]["kind"], payload: Shapes["ChoicePayload"]): Promise<Choice> => post("/choices", { kind, payload });
 export const choices = (query: Query = {}): Promise<Items<Choice>> => get("/choices", query);
-export const weights = (): Promise<{ weights: Weights }> => get("/weights");
-export const learnWeights = (): Promise<{ weights: Weights }> => post("/weights/learn", {});
+export const weights = (): Promise<Shapes["LearnedWeights"]> => get("/weights");
+export const learnWeights = (): Promise<Shapes["LearnedWeights"]> => post("/weights/learn", {});
 
 // -- running --
-export const bringIn = (folder: string, kind: string): Promise<Job> => post("/imports", { folder, kind });
-export const specify = (order: { models: string[]; prompts: string[]; count: number }): Promise<Job> => post("/specify", order);
-export interface Person {
-  id: string;
-  name: string;
-  role: string;
-}
+export const bringIn = (folder: string, kind: Shapes["Import"]["kind"]): Promise<Job> => post("/imports", { folder, kind });
+export const specify = (order: Shapes["Specify"]): Promise<Job> => post("/specify", order);
 export const people = (): Promise<Items<Person>> => get("/people");
-export const addPerson = (person: { name: string; role: string; password: string }): Promise<Person> => post("/people", person);
-export const changePerson = (id: string, change: { role?: string; password?: string }): Promise<Person> => patch(at("/people", id), change);
+export const addPerson = (person: Shapes["NewPerson"]): Promise<Person> => post("/people", person);
+export const changePerson = (id: string, change: Shapes["PersonChange"]): Promise<Person> => patch(at("/people", id), change);
 export const removePerson = (id: string): Promise<unknown> => remove(at("/people", id));
-export interface Key {
-  id: string;
-  name: string;
-  scopes: string[];
-  made: number;
-  used: number | null;
-  key?: string | null;
-}
 export const keys = (): Promise<Items<Key>> => get("/keys");
-export const makeKey = (key: { name: string; scopes: string[] }): Promise<Key> => post("/keys", key);
+export const makeKey = (key: Shapes["NewKey"]): Promise<Key> => post("/keys", key);
 export const revokeKey = (id: string): Promise<unknown> => remove(at("/keys", id));
-export interface Report {
-  name: string;
-  title: string;
-  made: string | null;
-  rows: { metric: string; value: number | null; low: number | null; high: number | null }[];
-}
 export const reports = (): Promise<Items<Report>> => get("/reports");
 
 // -- mine --
@@ -192,18 +94,16 @@ export const forgetMe = (): Promise<unknown> => remove("/me");
 /** What a job's stream tells, in the one form that the pages know. */
 export interface Heard {
   picture: string | null;
-  model: string | null;
   done: number | null;
   over: boolean;
   error: string | null;
 }
 export function readEvent(name: string, data: unknown): Heard {
-  const said = (data ?? {}) as { picture?: string; model?: string; done?: number; state?: string; error?: string | null };
+  const said = (data ?? {}) as { id?: string; done?: number; error?: string | null };
   return {
-    picture: name === "picture" ? (said.picture ?? null) : null,
-    model: name === "picture" ? (said.model ?? null) : null,
-    done: typeof said.done === "number" ? said.done : null,
-    over: name === "done" || name === "failed" || ["done", "failed", "cancelled"].includes(said.state ?? ""),
+    picture: name === "picture" ? (said.id ?? null) : null,
+    done: name === "progress" && typeof said.done === "number" ? said.done : null,
+    over: name === "done" || name === "failed",
     error: said.error ?? null,
   };
 }
