@@ -3,19 +3,23 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long bench check format setup lock
+.PHONY: run test test-long bench check format setup lock openapi pocket
 
 setup: .venv/ready
 
-.venv/ready: requirements.lock pyproject.toml
+.venv/ready: requirements.lock pyproject.toml pocket/pyproject.toml
 	$(PYTHON) checks/python_version.py
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --requirement requirements.lock
-	$(BIN)/pip install --quiet --no-deps --editable .
+	$(BIN)/pip install --quiet --no-deps --editable . --editable ./pocket
 	touch $@
 
 run: setup  ## a small hub, specified and searched, in under a minute
-	$(BIN)/python examples/first_hub.py
+	if test -f pocket/src/palate_pocket/weights/bank/bank.json; then $(BIN)/palate demo; else \
+	echo "This build has no pocket drawing models: a toy hub is drawn instead." && $(BIN)/python examples/first_hub.py; fi
+
+pocket: setup  ## trains, measures and ships the pocket hub; hours on a CPU, and it goes on where it was
+	cd pocket && ../$(BIN)/python -m recipes.make
 
 check: setup  ## format, lint, types, import directions, sizes, documentation
 	$(BIN)/ruff format --check .
@@ -41,3 +45,6 @@ format: setup
 
 lock:  ## pins what is installed now, without this project and without local version tags
 	$(BIN)/python checks/lock.py > requirements.lock
+
+openapi: setup  ## the routes and their shapes, from which the web's types are made
+	$(BIN)/python -m palate.serve.openapi web/openapi.json
