@@ -32,5 +32,3 @@ def shared_world(_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shutil.copytree(_home, folder)
     with World(folder) as opened:
         yield opened
-
-

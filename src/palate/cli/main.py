@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from palate.cli import adding, asking, demo, drawing, keeping, measuring, steering
+from palate.cli import adding, asking, demo, drawing, keeping, measuring, serving, steering
 
 STOPPED = 130
 app = typer.Typer(
@@ -57,6 +57,7 @@ app.add_typer(config, name="config")
 config.command("get")(keeping.config_get)
 config.command("set")(keeping.config_set)
 app.command()(keeping.check)
+app.command()(serving.serve)
 
 
 def run() -> None:

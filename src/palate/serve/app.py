@@ -62,13 +62,22 @@ def application(serving: Serving, *, hosts: Iterable[str] = LOOPBACK, static: Pa
     _add_web(app, static)
 
     def done(scope: MutableMapping[str, Any], status: int, seconds: float, id: str) -> None:
-        route = getattr(scope.get("route"), "path", "other")
+        route = _route_of(scope)
         serving.metrics.seen(route, scope["method"], status, seconds)
         person = scope.get("state", {}).get("person")
         line = {"event": "request", "request": id, "method": scope["method"], "route": route, "status": status}
         log.info(json.dumps({**line, "ms": round(seconds * 1000, 1), "person": person}))
 
     return Guard(app, hosts, done)
+
+
+def _route_of(scope: MutableMapping[str, Any]) -> str:
+    """The route as it is written in the OpenAPI file, without anybody's ids."""
+    path = getattr(scope.get("route"), "path", None)
+    if path is None:
+        return "other"
+    prefix = next((part for part in ("/api/v1", "/v1") if scope["path"].startswith(part + "/")), "")
+    return str(path) if path.startswith(prefix) else prefix + str(path)
 
 
 @asynccontextmanager

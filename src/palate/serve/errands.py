@@ -49,6 +49,8 @@ class Telling:
 
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     shown: set[str] = field(default_factory=set)
+    far: tuple[int, int] | None = None
+    """How much is done, of how much; kept here while it runs, since whoever tells may be reading the catalogue."""
 
     def tell(self, name: str, said: dict[str, Any]) -> None:
         if name == "progress" and self.events and self.events[-1][0] == "progress" and len(self.events) > EVENTS_KEPT:
@@ -100,7 +102,18 @@ class Errands:
 
     def get(self, id: str, person: str) -> Errand:
         with self.studio.home.read() as connection:
-            return rows.get(connection, id, person)
+            return self._as_far(rows.get(connection, id, person))
+
+    def listed(self, person: str, offset: int, limit: int) -> tuple[list[Errand], int]:
+        with self.studio.home.read() as connection:
+            found, total = rows.listed(connection, person, offset, limit)
+        return [self._as_far(errand) for errand in found], total
+
+    def _as_far(self, errand: Errand) -> Errand:
+        told = self._told.get(errand.id)
+        if told is None or told.far is None:
+            return errand
+        return replace(errand, done=told.far[0], total=told.far[1])
 
     def turn(self, id: str, person: str, act: str) -> Errand:
         """Pause, resume or cancel; asking for what is so already is no error."""
@@ -115,10 +128,11 @@ class Errands:
                     rows.set_state(connection, id, "waiting")
             else:
                 state = {"pause": "paused", "cancel": "cancelled"}[act]
-                self._stop[id] = state
+                if errand.state == "running":
+                    self._stop[id] = state
                 rows.set_state(connection, id, state)
-        if act == "cancel":
-            self._telling(id).tell("done", {"state": "cancelled"})
+        if act == "cancel" and errand.state != "running":  # a running one tells itself when it has stopped
+            self._telling(id).tell("done", {"state": "cancelled", "error": None})
         self._ring()
         return self.get(id, person)
 
@@ -157,13 +171,16 @@ class Errands:
 
     def _work(self) -> None:
         while not self._closing:
-            errand = self._next()
-            if errand is None:
-                with self._wake:
-                    if not self._closing:
-                        self._wake.wait(timeout=1.0)
-                continue
-            self._do(errand)
+            try:
+                errand = self._next()
+                if errand is not None:
+                    self._do(errand)
+                    continue
+            except PalateError as error:  # a disk that is full now need not be so in a second
+                log.error(json.dumps({"event": "errands", "error": error.code}))
+            with self._wake:
+                if not self._closing:
+                    self._wake.wait(timeout=1.0)
 
     def _next(self) -> Errand | None:
         """The first of whoever was served longest ago: one person's hundred jobs do not hold up another's one."""
@@ -195,15 +212,17 @@ class Errands:
             state, error = "failed", f"it failed ({type(failure).__name__})"
         with self.studio.home.write() as connection:
             rows.set_state(connection, errand.id, state, error)
+            rows.set_progress(connection, errand.id, *(told.far or (errand.done, errand.total)))
         if state in ENDED:
             told.tell("failed" if state == "failed" else "done", {"state": state, "error": error})
         elif state == "paused":
-            told.tell("progress", {"done": errand.done, "total": errand.total, "text": "paused"})
+            done, total = told.far or (errand.done, errand.total)
+            told.tell("progress", {"done": done, "total": total, "text": "paused"})
 
     def _progress(self, errand: Errand, what: str, done: int, of: int) -> None:
-        with self.studio.home.write() as connection:
-            rows.set_progress(connection, errand.id, done, of)
-        self._telling(errand.id).tell("progress", {"done": done, "total": of, "text": what})
+        told = self._telling(errand.id)
+        told.far = (done, of)
+        told.tell("progress", {"done": done, "total": of, "text": what})
         if self._closing or errand.id in self._stop:
             raise StoppedError
 

@@ -12,7 +12,6 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from palate.errors import PalateError
-from palate.people import errands as errand_rows
 from palate.people.errands import Errand
 from palate.people.gate import authorize
 from palate.serve import shapes
@@ -63,8 +62,7 @@ def list_jobs(
     limit: Annotated[int, Query(ge=1, le=shapes.MOST_ROWS)] = 50,
 ) -> Items[shapes.Job]:
     """One's own jobs, newest first."""
-    with here.home.read() as connection:
-        found, total = errand_rows.listed(connection, principal.person, offset, limit)
+    found, total = here.errands.listed(principal.person, offset, limit)
     return Items[shapes.Job](items=[job_of(here, errand) for errand in found], total=total)
 
 

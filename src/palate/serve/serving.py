@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from fastapi import Depends, Request
 from palate.errors import PalateError
 from palate.people import entering, persons
 from palate.people.gate import Action, Principal, authorize
-from palate.people.secrets import fresh, pepper, same
+from palate.people.secrets import fresh, pepper, private_file, same
 from palate.serve.errands import Errands
 from palate.serve.library import Shelf
 from palate.serve.media import Media
@@ -22,6 +23,7 @@ from palate.studio import Studio
 COOKIE = "palate_visit"
 SECURE_COOKIE = "__Host-palate_visit"
 CSRF = "X-CSRF-Token"
+TOKEN = "serve-token"  # noqa: S105 - the name of a file
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Serving:
             self.pepper = pepper(self.home.folder)
             with self.home.write() as connection:
                 self.owner = persons.ensure_owner(connection)
-            self.token: str | None = fresh()
+            self.token: str | None = None
             self.shelf = Shelf(studio)
             self.media = Media(self.home)
             self.metrics = Metrics()
@@ -66,15 +68,35 @@ class Serving:
 
     def close(self) -> None:
         self.closing = True
+        self._drop_token()
         self._open.close()
+
+    def offer_token(self) -> str:
+        """A new one-time token, printed for the person at this machine and kept in a file only they can read."""
+        self.token = fresh()
+        private_file(self.home.folder / TOKEN, self.token.encode())
+        return self.token
 
     def take_token(self, said: str) -> str:
         """The owner's id for the one-time token, which is gone afterwards."""
         kept = self.token
         if kept is None or not same(kept, said):
             raise PalateError("wrong_token", "this token is not valid, or was used before", hint="restart for another")
-        self.token = None
+        self._drop_token()
         return self.owner.id
+
+    def _drop_token(self) -> None:
+        self.token = None
+        (self.home.folder / TOKEN).unlink(missing_ok=True)
+
+    def warm(self) -> None:
+        """What the first question would otherwise wait for."""
+        with suppress(PalateError):
+            library = self.shelf.library
+            _ = library.best, library.places
+            library.reader.encoder()
+        if "torch" in sys.modules:  # many small questions side by side: a thread each is quicker than threads for each
+            sys.modules["torch"].set_num_threads(1)
 
 
 def serving_of(request: Request) -> Serving:

@@ -1,0 +1,38 @@
+"""`palate serve` and `palate mcp`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from palate.cli.options import Hub, studio
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Where to listen. Beyond this machine it needs accounts.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Which port; 0 takes a free one.")] = 8765,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")] = True,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="A name that others call it by; may be repeated.")
+    ] = None,
+    behind_tls: Annotated[
+        bool, typer.Option("--behind-tls", help="A proxy on this machine speaks TLS in front of it.")
+    ] = False,
+    hub: Hub = None,
+) -> None:
+    """Serve the web application and the HTTP service until Ctrl-C."""
+    from palate.cli import printing
+    from palate.serve import running
+
+    def announce(address: str) -> None:
+        printing.line(f"Palate is at {address}")
+        if browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    with studio(hub) as opened:
+        running.serve(opened, announce, host=host, port=port, names=name or (), behind_tls=behind_tls)
