@@ -46,7 +46,7 @@ class Studio:
             fresh = ready(folder)
         opened = cls(Home.open(folder), settings_file.read(folder))
         if fresh:
-            opened.learn()
+            opened._learn()
         return opened
 
     def close(self) -> None:
@@ -172,10 +172,10 @@ class Studio:
             workers=workers,
             progress=progress,
         )
-        self.learn(progress=progress)
+        self._learn(progress=progress)
         return done
 
-    def learn(self, *, progress: Progress = nothing) -> None:
+    def _learn(self, *, progress: Progress = nothing) -> None:
         """What the first question would otherwise wait for."""
         from palate.find.hub import Hub
         from palate.find.requirement import space_of_home
