@@ -148,13 +148,13 @@ class ChatCaptioner:
             return "", error.message
         if said := message_in(answer):
             return "", said
-        text = clean(_content(answer))
+        text = clean(content_of(answer))
         if text.lower().replace("’", "'").startswith(REFUSALS):
             return "", f"it refused: {text[:80]}"
         return text, None
 
 
-def _content(answer: object) -> str:
+def content_of(answer: object) -> str:
     """The words of a chat completion in either of its forms; "" where there are none."""
     choices = answer.get("choices") if isinstance(answer, dict) else None
     first = choices[0] if isinstance(choices, list) and choices else None
