@@ -1,10 +1,10 @@
-"""Measures what ships: `python -m recipes.measure diffusion` (or `janus`) in pocket/, after `judge` and `ship`.
+"""Measures what ships: `python -m recipes.measure diffusion` (`janus`, `identification`) in pocket/, after `ship`.
 
 *Recognised*: every drawing model draws the 50 everyday things once; the share that the judge of its half names rightly,
 beside the same judge's share on the set's own icons. *Diversity*: mean cosine distance (pocket DINO) between 16 seeds
 of a prompt, beside that between the set's icons of the prompt's five nearest concepts. *Seconds*: a batch of 16 on two
-threads. Intervals are 95 %, over models. Numbers go into the cards. Drawn pictures are kept: a run that was cut off
-goes on.
+threads. *Identification*: the CGI benchmark, and the same among models whose sets are of one family. Intervals are
+95 %, over models. Numbers go into the cards. Drawn pictures are kept: a run that was cut off goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from palate_pocket import Adapter
 
-from recipes import artists, bank, captions, judge, measure_janus, package, pictures, work
+from recipes import artists, bank, captions, judge, measure_identification, measure_janus, package, pictures, work
 
 DIVERSE = ("an icon of a cat", "an icon of a house", "an icon of a car")
 SEEDS = 16
@@ -180,12 +180,16 @@ def measure_diffusion(most: int | None, steps: int) -> dict[str, Any]:
 
 def main(args: list[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kind", choices=["diffusion", "janus"])
+    parser.add_argument("kind", choices=["diffusion", "identification", "janus"])
     parser.add_argument("--most", type=int, help="only so many models, or Janus' pictures (a trial)")
     parser.add_argument("--steps", type=int, default=bank.STEPS)
+    parser.add_argument("--seeds", type=int, default=10, help="task pictures a prompt, for identification")
+    parser.add_argument("--executor", default="serial", help="where identification draws: serial, or pool")
     options = parser.parse_args(args)
     if options.kind == "janus":
         return measure_janus.measure(options.most)
+    if options.kind == "identification":
+        return measure_identification.measure(options.seeds, options.executor)
     return measure_diffusion(options.most, options.steps)
 
 

@@ -288,7 +288,9 @@ class Studio:
         progress: Progress = nothing,
     ) -> Report:
         from palate.evaluate.identification import construction_of, evaluate_identification
+        from palate.specify.pocket import own_prompts
 
+        own = own_prompts(self.home.folder) or (None, None)
         captioner = None
         if self.settings.captioner != "none":
             from palate.writers.captioners import open_captioner
@@ -298,7 +300,7 @@ class Studio:
             self.home,
             self.settings,
             lambda: self.encoder,
-            construction_of(seeds, prompts, tasks),
+            construction_of(seeds, prompts or own[0], tasks or own[1]),
             captioner=captioner,
             executor=executor,
             progress=progress,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pocket_world import flags
-from recipes import captions, janus, judge, measure, measure_janus, package, ship, vq, work
+from recipes import captions, janus, judge, measure, measure_identification, measure_janus, package, ship, vq, work
 
 
 def test_the_fifty_things_are_fifty_and_known_to_training() -> None:
@@ -81,3 +81,27 @@ def test_janus_is_asked_for_names_and_for_drawings(pocket_weights: Path, monkeyp
     assert numbers["pictures"] <= 2
     assert 0 <= numbers["named"] <= 1
     assert "right name among 50" in (package.WEIGHTS / "janus" / "README.md").read_text()
+
+
+def test_models_are_alike_where_their_family_has_another() -> None:
+    sets = {"a": "bx", "b": "bxs", "c": "tabler", "d": "noto", "e": "ri", "f": "ri"}
+    assert measure_identification.alike(sets) == {"a", "b", "e", "f"}
+
+
+def test_a_difference_is_over_the_chosen_models_alone() -> None:
+    model_of = {0: "a", 1: "a", 2: "b", 3: "c"}
+    ours, theirs = {0: 1.0, 1: 1.0, 2: 1.0, 3: 0.0}, {0: 0.0, 1: 1.0, 2: 0.0, 3: 1.0}
+    found = measure_identification.difference(ours, theirs, model_of, {"a", "b"})
+    assert (found["models"], found["style"], found["pmi"]) == pytest.approx((2, 1.0, 1 / 3))
+    assert found["difference"] == pytest.approx(2 / 3)
+    assert (found["low"], found["high"]) == pytest.approx((0.5, 1.0))
+
+
+@pytest.mark.long
+def test_the_benchmark_runs_on_the_tiny_hub_with_prompts_about_icons(
+    pocket_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PALATE_POCKET_HOME", "restored afterwards")
+    numbers = measure.main(["identification", "--seeds", "1"])
+    assert {"style/top1@1", "pmi/top1@6"} <= set(numbers["metrics"])
+    assert "`palate evaluate identification --hub pocket`" in (pocket_weights / "diffusion" / "README.md").read_text()

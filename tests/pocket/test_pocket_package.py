@@ -26,6 +26,13 @@ def test_no_task_prompt_is_a_specification_prompt() -> None:
     assert not {p.text for p in pocket.prompts()} & {p.text for p in pocket.task_prompts()}
 
 
+def test_identification_is_asked_with_fourteen_task_prompts_of_every_category() -> None:
+    asked = pocket.identification_prompts()
+    assert len(set(asked)) == 14
+    assert set(asked) <= set(pocket.task_prompts())
+    assert {prompt.tag for prompt in asked} == set(pocket.categories())
+
+
 def test_both_sets_of_prompts_have_the_same_categories() -> None:
     assert {prompt.tag for prompt in pocket.prompts()} == set(pocket.categories())
 

@@ -21,6 +21,7 @@ __all__ = [
     "bank",
     "categories",
     "folder",
+    "identification_prompts",
     "kinds",
     "prompts",
     "task_prompts",
@@ -103,6 +104,11 @@ def task_prompts(category: str | None = None) -> tuple[IconPrompt, ...]:
     if category not in categories():
         raise ValueError(f"there is no category {category!r}; there are {', '.join(categories())}")
     return tuple(prompt for prompt in every if prompt.tag == category)
+
+
+def identification_prompts() -> tuple[IconPrompt, ...]:
+    """The 14 of the task prompts that `palate evaluate identification` asks with: one a category, two of four."""
+    return _read("identification.jsonl")
 
 
 def categories() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ def ready(folder: Path) -> bool:
     finally:
         home.close()
     return True
+
+
+def own_prompts(folder: Path) -> tuple[Path, Path] | None:
+    """Files of the specification and of the task prompts, if this is the pocket hub's home: it draws icons alone."""
+    if not (folder / MARK).is_file():
+        return None
+    prompts = Path(str(files("palate_pocket"))) / "prompts"
+    return prompts / "specification.jsonl", prompts / "identification.jsonl"
 
 
 def _release(pocket: Any) -> str:
