@@ -1,0 +1,82 @@
+"""A browser and a service to open in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("playwright", reason="playwright is not installed: pip install 'palate[dev]'")
+from painted_world import Served, served
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ROOT = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+Opened = "Callable[..., Page]"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no browser is installed (apt install chromium)")
+    with sync_playwright() as playwright:
+        try:
+            opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        except Error as error:
+            pytest.skip(f"{found} does not start: {error.message.splitlines()[0]}")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("web") / "home") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def visit(browser: Browser, service: Served) -> Iterator[str]:
+    """The owner's cookies, from having opened the printed address once."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{service.address}/?token={service.fresh_token()}")
+    page.locator("header").wait_for()
+    yield context.storage_state()  # type: ignore[misc]
+    context.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, service: Served, visit: str) -> Iterator[Callable[..., Page]]:
+    """Opens a path as the owner; a page that logs an error or breaks the content policy fails its test."""
+    contexts: list[BrowserContext] = []
+    troubles: list[str] = []
+
+    def open_page(path: str, *, width: int = 1280, height: int = 860, scheme: str = "light") -> Page:
+        context = browser.new_context(
+            base_url=service.address,
+            storage_state=visit,  # type: ignore[arg-type]
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            reduced_motion="reduce",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        page.goto(path)
+        page.locator("h1").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert troubles == []

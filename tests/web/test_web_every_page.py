@@ -1,0 +1,201 @@
+"""What holds for every page: accessible, light and dark, no wider than a phone, quick, without dead links."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from painted_world import NEW_WORDS, Served
+from playwright.sync_api import Browser, Page, expect
+
+Open = Callable[..., Page]
+ROOT = Path(__file__).parents[2]
+STATIC = ROOT / "src" / "palate" / "serve" / "static"
+AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+FIND = "/find?q=" + NEW_WORDS.replace(" ", "+")
+PAGES = {
+    "explore": "/",
+    "map": "/map",
+    "find": FIND,
+    "rank": "/rank",
+    "studio": "/studio",
+    "imports": "/studio/imports",
+    "jobs": "/studio/jobs",
+    "specify": "/studio/specify",
+    "people": "/studio/people",
+    "keys": "/studio/keys",
+    "reports": "/studio/reports",
+    "model": "/models/m-neon",
+    "my-data": "/my-data",
+    "lost": "/nowhere",
+}
+
+
+def settled(page: Page) -> None:
+    page.locator(".pulse").first.wait_for(state="detached")
+    page.wait_for_load_state("networkidle")
+
+
+def serious(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text())
+    answer: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{one['impact']}: {one['id']} at {one['nodes'][0]['target']}: {one['nodes'][0]['html'][:160]}"
+        for one in answer["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in web/")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
+    page = opened("/", scheme=scheme)
+    found: dict[str, list[str]] = {}
+    for name, path in PAGES.items():
+        page.goto(path)
+        page.locator("h1").first.wait_for()
+        settled(page)
+        found[name] = serious(page)
+    page.goto("/")
+    page.locator(".wall .open").first.click()
+    page.get_by_role("dialog").get_by_role("heading").first.wait_for()
+    found["a picture"] = serious(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    found["shortcuts"] = serious(page)
+    page.keyboard.press("Escape")
+    page.goto("/rank")
+    page.get_by_role("radio", name="Drag and sort").check()
+    page.get_by_role("button", name="Start").click()
+    page.locator(".tile").first.wait_for()
+    found["sort"] = serious(page)
+    page.get_by_role("button", name="Stop here").click()
+    page.locator(".podium").wait_for()
+    found["podium"] = serious(page)
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in web/")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_door_keeps_nobody_out(browser: Browser, service: Served, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(service.address)
+    page.get_by_label("Password").wait_for()
+    assert serious(page) == []
+    page.context.close()
+
+
+def test_no_page_is_wider_than_a_small_phone(opened: Open) -> None:
+    page = opened("/", width=360, height=740)
+    wide = []
+    for name, path in PAGES.items():
+        page.goto(path)
+        page.locator("h1").first.wait_for()
+        settled(page)
+        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if over > 0:
+            wide.append(f"{name}: {over} px too wide")
+    assert wide == []
+
+
+def test_no_link_leads_nowhere(opened: Open) -> None:
+    page = opened("/")
+    seen: set[str] = set()
+    for path in PAGES.values():
+        page.goto(path)
+        page.locator("h1").first.wait_for()
+        settled(page)
+        seen |= set(page.locator("a[href^='/']").evaluate_all("all => all.map(one => one.getAttribute('href'))"))
+    inside = sorted(link for link in seen if not link.startswith("/api/"))
+    assert len(inside) >= 10
+    for link in inside:
+        page.goto(link)
+        page.locator("h1").first.wait_for()
+        assert page.get_by_text("The address leads to no page.").count() == 0, link
+
+
+def test_the_first_page_is_small_and_quick(opened: Open) -> None:
+    index = (STATIC / "index.html").read_text()
+    names = ["index.html", *(name.lstrip("/") for name in re.findall(r'(?:src|href)="([^"]+)"', index))]
+    compressed = sum(len(gzip.compress((STATIC / name).read_bytes())) for name in names)
+    assert compressed < 200_000
+    page = opened("/")
+    page.goto("/")
+    page.locator(".wall .open").first.wait_for()
+    took = page.evaluate("performance.now()")
+    assert took < 5000, "even on a busy machine; on an idle one it is usable within 1 s"
+
+
+def test_tab_begins_with_a_link_past_the_navigation(opened: Open) -> None:
+    page = opened("/studio")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.getElementById('page').contains(document.activeElement)")
+
+
+def test_letters_lead_to_pages_and_a_question_mark_tells_which(opened: Open) -> None:
+    page = opened("/")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
+    page.keyboard.press("Escape")
+    for key, title in (("s", "Studio"), ("r", "Rank"), ("e", "Explore"), ("f", "Find")):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("What should be drawn?")).to_be_focused()
+
+
+def test_light_and_dark_are_chosen_and_remembered(opened: Open) -> None:
+    page = opened("/")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("button", name="owner").click()
+    page.get_by_role("button", name="Dark").click()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    page.locator("h1").first.wait_for()
+    assert page.evaluate(ground) == dark
+
+
+PICTURED = {
+    "web-explore": ("/", 1280, "light"),
+    "web-map": ("/map", 1280, "dark"),
+    "web-find": (FIND, 1280, "light"),
+    "web-rank": ("/rank", 1280, "dark"),
+    "web-studio": ("/studio", 1280, "light"),
+    "web-my-data": ("/my-data", 1280, "light"),
+    "web-phone": (FIND, 390, "dark"),
+}
+
+
+@pytest.mark.parametrize("name", PICTURED)
+def test_the_guide_shows_the_pages_as_they_are(opened: Open, tmp_path: Path, name: str) -> None:
+    """With PALATE_PICTURES set, the pictures of the guide are made again."""
+    path, width, scheme = PICTURED[name]
+    page = opened(path, width=width, height=800, scheme=scheme)
+    settled(page)
+    if name == "web-rank":
+        page.get_by_label("Pictures from").select_option("a red sun over the sea (8)")
+        page.get_by_role("radio", name="Battle").check()
+        page.get_by_role("button", name="Start").click()
+        page.locator(".big img").last.wait_for()
+    if name == "web-find":
+        for pick in ("Draw with Plein Air", "Draw with Riso"):
+            page.get_by_role("button", name=pick).click()
+        page.get_by_role("button", name="Draw it with 2 models").click()
+        page.get_by_text("2 of 2").wait_for()
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(600)
+    folder = ROOT / "docs" / "guide" if os.environ.get("PALATE_PICTURES") else tmp_path
+    page.screenshot(path=folder / f"{name}.png")
+    assert (folder / f"{name}.png").stat().st_size > 10_000
+    assert (ROOT / "docs" / "guide" / f"{name}.png").exists(), "make it with PALATE_PICTURES=1"
