@@ -75,7 +75,25 @@ def evaluate_recommend(
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 
+def evaluate_converse(
+    data: Annotated[Path, typer.Option("--data", help="The folder of inspired_dev.tsv and inspired_test.tsv.")],
+    films: Annotated[
+        Path | None, typer.Option("--films", help="MovieLens' items.csv, for what it says of the same films.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Which film a recommender names next in real conversations: retrieval against the offline suggester."""
+    from palate.cli import printing
+    from palate.evaluate.conversing import evaluate_converse as measure
+
+    answer = measure(data, films=films, seed=seed, out=out or run_folder("converse"))
+    printing.as_json(answer.as_json()) if json else printing.report(answer)
+
+
 SCENARIOS = {
+    "converse": "films recommended in real conversations (--data DIR)",
     "gemrec": "find and identify on GEMRec's real features (--data DIR)",
     "identification": "the CGI benchmark on the hub in the home",
     "recommend": "recommenders on a file of choices (--data FILE)",

@@ -1,0 +1,1 @@
+"""Language in and out: what is said into what is asked."""

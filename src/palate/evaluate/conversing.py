@@ -1,0 +1,143 @@
+"""The `converse` scenario: the film that a recommender names next, on INSPIRED's conversations (Hayati et al. 2020).
+
+Everything is learned and tuned on `inspired_dev.tsv`; `inspired_test.tsv` is asked once. Candidates are the films named
+in either part; those named before in the same conversation are left out. Intervals are over conversations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.converse.retrieval import words_of
+from palate.converse.suggesting import EVIDENCE, RECENT, Apart, Knowledge, Sizes, Suggester, apart, masked
+from palate.evaluate.intervals import bootstrap, paired
+from palate.evaluate.report import Metric, Report, write_run
+from palate.importers.dialogues import Dialogue, Film, Suggestion, read_films, read_inspired, suggestions
+from palate.metrics.ranking import target_rank
+
+SCENARIO = "converse"
+DEPTHS = (1, 10, 50)
+Floats = NDArray[np.float64]
+Score = Callable[[Knowledge, Suggestion], Floats]
+
+
+def by_popularity(knowledge: Knowledge, _: Suggestion) -> Floats:
+    return knowledge.recommended + knowledge.named / 1000
+
+
+def by_words(knowledge: Knowledge, suggestion: Suggestion) -> Floats:
+    return knowledge.words.scores(recent_words(suggestion))
+
+
+def by_meaning(knowledge: Knowledge, suggestion: Suggestion) -> Floats:
+    return knowledge.about.scores(recent_words(suggestion))
+
+
+def recent_words(suggestion: Suggestion) -> list[str]:
+    return [word for utterance in suggestion.before[-RECENT:] for word in words_of(utterance.text)]
+
+
+BASELINES: Mapping[str, Score] = {"popularity": by_popularity, "bm25": by_words, "dense": by_meaning}
+TRIED = tuple(Sizes(k1, b, d) for k1, b, d in product((0.9, 1.6), (0.4, 0.75), (32, 128)))
+
+
+def evaluate_converse(folder: Path, *, films: Path | None = None, seed: int = 0, out: Path | None = None) -> Report:
+    """`films`: MovieLens' items.csv, for what it says of films that are in both."""
+    began = time.perf_counter()
+    earlier, asked = (read_inspired(folder / f"inspired_{part}.tsv") for part in ("dev", "test"))
+    known = {} if films is None else read_films(films)
+    candidates = sorted({film for one in (*earlier, *asked) for said in one.utterances for film in said.films})
+    cases = suggestions(asked)
+    ranks, tuned, weights = _ranks(candidates, earlier, known, cases)
+    groups = [case.dialogue for case in cases]
+    report = Report(
+        scenario=SCENARIO,
+        metrics=_metrics(ranks, groups, seed),
+        cases=len(cases),
+        unscored=0,
+        took_s=time.perf_counter() - began,
+        run=None if out is None else str(out),
+        tables={
+            f"{len(cases)} suggestions in {len(asked)} conversations, {len(candidates)} films": _table(ranks),
+            "What counts in the offline suggester": [
+                {"evidence": name, "weight": round(float(weight), 3)}
+                for name, weight in zip(EVIDENCE, weights, strict=True)
+            ],
+        },
+    )
+    if out is not None:
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("inspired_*"))}
+        specification = {"scenario": SCENARIO, "seed": seed, "files": files, "tuned": tuned}
+        rows = [
+            {"dialogue": case.dialogue, "film": case.film, **{name: int(own[at]) for name, own in ranks.items()}}
+            for at, case in enumerate(cases)
+        ]
+        write_run(out, specification, rows, (), report)
+    return report
+
+
+def _ranks(
+    candidates: Sequence[str], earlier: Sequence[Dialogue], films: Mapping[str, Film], cases: Sequence[Suggestion]
+) -> tuple[dict[str, Floats], dict[str, Any], Floats]:
+    """Each method's rank of each film that was suggested; what was tuned; the offline suggester's weights."""
+    whole, held_out = Knowledge(candidates, earlier, films), apart(candidates, earlier, films)
+    by_size = {sizes: [(knowledge.resized(sizes), own) for knowledge, own in held_out] for sizes in TRIED}
+    ranks, tuned = {}, {}
+    for name, score in BASELINES.items():
+        best = max(TRIED, key=lambda sizes: _reciprocal(score, by_size[sizes]))
+        knowledge = whole.resized(best)
+        ranks[name] = np.array([rank_of(knowledge, case, score(knowledge, case)) for case in cases])
+        tuned[name] = vars(best)
+    best = max(TRIED, key=lambda sizes: sum(_reciprocal(score, by_size[sizes]) for score in (by_words, by_meaning)))
+    suggester = Suggester.fit(whole.resized(best), by_size[best])
+    ranks["offline"] = np.array([rank_of(suggester.knowledge, case, suggester.scores(case)) for case in cases])
+    tuned["offline"] = vars(best)
+    return ranks, tuned, suggester.weights
+
+
+def _reciprocal(score: Score, parts: Apart) -> float:
+    """Mean reciprocal rank on conversations that the knowledge has not seen."""
+    found = [
+        1.0 / rank_of(knowledge, case, score(knowledge, case)) for knowledge, own in parts for case in suggestions(own)
+    ]
+    return float(np.mean(found))
+
+
+def rank_of(knowledge: Knowledge, case: Suggestion, scores: Floats) -> float:
+    """The film's rank among those that were not named before, ties counted against it."""
+    known = masked(knowledge, case)
+    place = knowledge.place[case.film]
+    left = np.flatnonzero(~known)
+    return float(target_rank(scores[left], int(np.searchsorted(left, place))))
+
+
+def _metrics(ranks: Mapping[str, Floats], groups: Sequence[str], seed: int) -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for name, own in ranks.items():
+        found |= {f"{name}/recall@{k}": bootstrap(own <= k, clusters=groups, seed=seed) for k in DEPTHS}
+        found[f"{name}/mrr"] = bootstrap(1 / own, clusters=groups, seed=seed)
+    for name in BASELINES:
+        for k in DEPTHS:
+            pair = ranks["offline"] <= k, ranks[name] <= k
+            found[f"offline-{name}/recall@{k}"] = paired(*pair, clusters=groups, seed=seed)
+        found[f"offline-{name}/mrr"] = paired(1 / ranks["offline"], 1 / ranks[name], clusters=groups, seed=seed)
+    return found
+
+
+def _table(ranks: Mapping[str, Floats]) -> list[dict[str, Any]]:
+    return [
+        {
+            "method": name,
+            **{f"recall@{k}": f"{(own <= k).mean():.1%}" for k in DEPTHS},
+            "mrr": f"{(1 / own).mean():.3f}",
+        }
+        for name, own in ranks.items()
+    ]
