@@ -58,7 +58,9 @@ def opened(browser: Browser, service: Served, visit: str) -> Iterator[Callable[.
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
 
-    def open_page(path: str, *, width: int = 1280, height: int = 860, scheme: str = "light") -> Page:
+    def open_page(
+        path: str, *, width: int = 1280, height: int = 860, scheme: str = "light", refusals: bool = False
+    ) -> Page:
         context = browser.new_context(
             base_url=service.address,
             storage_state=visit,  # type: ignore[arg-type]
@@ -71,7 +73,8 @@ def opened(browser: Browser, service: Served, visit: str) -> Iterator[Callable[.
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+        if not refusals:
+            page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
         page.goto(path)
         page.locator("h1").first.wait_for()
         return page

@@ -27,10 +27,11 @@ from palate.encoders import opening
 from palate.encoders.protocol import Vectors
 from palate.generators.protocol import Order
 from palate.people import persons
+from palate.serve import errands
 from palate.serve.app import application
 from palate.serve.rates import Rate
 from palate.serve.serving import Rates, Serving
-from palate.specify import executors
+from palate.specify import executors, ordering
 from palate.studio import Studio
 from palate.testing.fakes import FakeEncoder
 from palate.testing.shapes import COLOURS, first_of
@@ -191,6 +192,8 @@ def use_painters(patch: pytest.MonkeyPatch) -> None:
     encoder = PaintersEye()
     patch.setattr(opening, "open_encoder", lambda *_, **__: encoder)
     patch.setattr(executors, "generator_for", lambda model, *_: Painter(model.name, pause=0.15))
+    for used in (errands, ordering):
+        patch.setattr(used, "open_workers", lambda *_: executors.Serial())
 
 
 @contextmanager
@@ -202,7 +205,6 @@ def served(folder: Path) -> Iterator[Served]:
         rates = Rates(requests=Rate(1e9, 1e9), sign_in=Rate(1e9, 1e9), uploads=Rate(1e9, 1e9))
         studio = Studio.open(str(folder))
         serving = Serving(studio, rates=rates)
-        serving.errands._workers = executors.Serial()
         with serving.home.write() as connection:
             persons.make(connection, "ada", "member", "correct horse battery")
         server = uvicorn.Server(

@@ -37,27 +37,35 @@ def test_a_folder_is_brought_in_with_progress(opened: Open, tmp_path: Path) -> N
 
 
 def test_a_folder_that_is_not_there_is_said_in_words(opened: Open, tmp_path: Path) -> None:
-    page = opened("/studio/people")
-    page.goto("/studio/imports")
+    page = opened("/studio/imports", refusals=True)
     page.get_by_label("Folder on the machine that runs Palate").fill(str(tmp_path / "nowhere"))
     with page.expect_response("**/api/v1/imports") as answer:
         page.get_by_role("button", name="Bring in").click()
-    if answer.value.status >= 400:
-        expect(page.get_by_role("alert")).to_contain_text(answer.value.json()["error"]["message"])
+    assert answer.value.status == 422
+    expect(page.get_by_role("alert")).to_contain_text(answer.value.json()["error"]["message"])
 
 
-def test_a_job_is_paused_and_goes_on(opened: Open) -> None:
-    page = opened("/studio/specify")
-    page.get_by_label("Models").select_option("m-mist")
-    lines = "\n".join(f"a blue tower number {number}" for number in range(12))
-    page.get_by_label("Prompts, one a line").fill(lines)
-    page.get_by_role("button", name="Draw what is missing").click()
-    page.goto("/studio/jobs")
+def test_a_job_is_paused_and_goes_on(opened: Open, service: Served) -> None:
+    page = opened("/studio/jobs")
+    csrf = page.request.get("/api/v1/session").json()["csrf"]
+    order = {"models": ["m-mist"], "prompt": "a blue tower", "seed": 1, "count": 24}
+    page.request.post("/api/v1/draw", data=order, headers={"X-CSRF-Token": csrf, "Origin": service.address})
+    page.reload()
     job = page.locator("article").first
     job.get_by_role("button", name="Pause").click()
     expect(job.get_by_text("paused")).to_be_visible()
     job.get_by_role("button", name="Go on").click()
-    expect(job.get_by_text("12 of 12, done")).to_be_visible()
+    expect(job.get_by_text("24 pictures, done")).to_be_visible(timeout=30_000)
+
+
+def test_gaps_are_filled_with_prompts_of_ones_own(opened: Open) -> None:
+    page = opened("/studio/specify")
+    page.get_by_label("Models").select_option("m-mist")
+    page.get_by_label("Prompts, one a line").fill("a blue tower\n\n  a red tower ")
+    with page.expect_request("**/api/v1/specify") as asked:
+        page.get_by_role("button", name="Draw what is missing").click()
+    assert asked.value.post_data_json == {"models": ["m-mist"], "prompts": ["a blue tower", "a red tower"], "count": 1}
+    expect(page.locator("article").get_by_text("done")).to_be_visible(timeout=30_000)
 
 
 def test_people_are_added_and_removed(opened: Open) -> None:
