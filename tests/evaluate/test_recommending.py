@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from palate.errors import PalateError
 from palate.evaluate.recommending import evaluate_recommend, lists_of, train
 from palate.recommend.keeping import load
 from palate.recommend.methods import METHODS, chosen
@@ -37,6 +38,18 @@ def test_methods_are_tuned_compared_and_leave_a_run_of_plain_files(tmp_path: Pat
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["metrics"]["ease/ndcg@10"]["n"] == 120
     assert json.loads((tmp_path / "run" / "specification.json").read_text())["tuned"]["ease"]["penalty"] > 0
+
+
+def test_methods_that_go_by_order_are_left_out_where_there_is_none(tmp_path: Path) -> None:
+    pairs = np.array([[person, item] for person in range(30) for item in range(4)])
+    np.savez(
+        tmp_path / "pairs.npz", train=pairs, valid=pairs[:30] + np.array([0, 4]), test=pairs[:30] + np.array([0, 8])
+    )
+    report = evaluate_recommend(tmp_path / "pairs.npz", chosen("popularity,sasrec"))
+    assert not any(name.startswith("sasrec") for name in report.metrics)
+    assert "not sasrec" in next(iter(report.tables))
+    with pytest.raises(PalateError, match="no order"):
+        evaluate_recommend(tmp_path / "pairs.npz", chosen("sasrec"))
 
 
 def test_a_method_is_trained_and_kept(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.errors import PalateError
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric, Report, write_run
 from palate.importers.interactions import Split, read_interactions
@@ -47,8 +48,14 @@ def evaluate_recommend(path: Path, methods: Sequence[Method], *, seed: int = 0, 
     """Tunes each method on `valid`, then asks it once for `test`; intervals are over people."""
     began = time.perf_counter()
     split = read_interactions(path)
-    trials = {method.name: trial_of(method, split) for method in methods}
-    asked = int(sum(len(wanted) > 0 for wanted in split.test))
+    fit = [method for method in methods if split.ordered or not method.sequential]
+    if not fit:
+        raise PalateError("no_order", "its choices have no order, which these methods go by", about=str(path))
+    trials = {method.name: trial_of(method, split) for method in fit}
+    left_out = [method.name for method in methods if method not in fit]
+    title = f"{split.name}: {asked_of(split)} people, {split.items} items"
+    title += f"; without order, so not {', '.join(left_out)}" if left_out else ""
+    asked = asked_of(split)
     report = Report(
         scenario=SCENARIO,
         metrics=_metrics(trials, seed),
@@ -56,7 +63,7 @@ def evaluate_recommend(path: Path, methods: Sequence[Method], *, seed: int = 0, 
         unscored=len(split.test) - asked,
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
-        tables={f"{split.name}: {asked} people, {split.items} items": _table(trials)},
+        tables={title: _table(trials)},
     )
     if out is not None:
         specification = {
@@ -68,6 +75,11 @@ def evaluate_recommend(path: Path, methods: Sequence[Method], *, seed: int = 0, 
         }
         write_run(out, specification, ({"items": split.items, "people": asked},), _scores(trials), report)
     return report
+
+
+def asked_of(split: Split) -> int:
+    """How many people something is asked of."""
+    return int(sum(len(wanted) > 0 for wanted in split.test))
 
 
 def train(path: Path, name: str, out: Path) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Method:
     tried: tuple[Mapping[str, Any], ...] = ({},)
     small: Mapping[str, Any] = field(default_factory=dict)
     """Settings that suit a few hundred people and a few dozen items."""
+    sequential: bool = False
+    """Whether it reads the order of choices, and means nothing where that is not known."""
 
 
 def every(**axes: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
@@ -54,9 +56,9 @@ METHODS: Mapping[str, Method] = {
         Method("multdae", MultVAE, every(most=(0.0,), decay=(0.0, 0.01), epochs=(50, 100)), {"most": 0.0, **SMALL}),
         Method("multvae", MultVAE, every(most=(0.1, 0.2, 0.5), epochs=(50, 100)), SMALL),
         Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(50, 100)), SMALL),
-        Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES),
-        Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES),
-        Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES),
+        Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
+        Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
+        Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES, sequential=True),
     )
 }
 
