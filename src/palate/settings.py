@@ -24,6 +24,7 @@ class Settings:
     encoder: str = _setting("pocket", "what turns pictures and words into vectors: a hub id, a folder, or pocket")
     fit: str = _setting("squash", "how a picture is brought to the encoder's size: squash (as GEMRec does) or crop")
     captioner: str = _setting("none", "what describes example pictures: a hub id, a folder, an address, or none")
+    writer: str = _setting("offline", "what writes prompts to steer by: offline, a hub id, a folder, or an address")
     device: str = _setting("auto", "where to draw and encode: auto, cpu, cuda, mps")
     steps: int = _setting(0, "drawing steps; 0 leaves it to the model")
     size: int = _setting(0, "width and height of a drawn picture; 0 leaves it to the model")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from palate.find.asking import Question
     from palate.find.requirement import Asked
     from palate.importers.adding import Added
+    from palate.steer.steering import Steering
 
 
 class Studio:
@@ -275,6 +276,55 @@ class Studio:
             for name in ("weight_clip", "weight_mcos", "weight_popularity"):
                 self.config_set(name, str(learned[name]))
         return learned
+
+    # -- steering -----------------------------------------------------------------------------------------------
+
+    def steer(
+        self, prompt: str, *, person: str = "me", model: str | None = None, seed: int = 0, explore: bool = True
+    ) -> Steering:
+        """A conversation that has begun: `next_turn`, `draw_turn` and `choose` lead it on."""
+        from palate.specify.encoding import space_of
+        from palate.specify.ordering import able_models
+        from palate.steer.steering import Steering, begin, grounds_of, taste_in
+        from palate.writers.language import open_writer
+
+        [drawer], _ = able_models(self.home, [model or self._model_for(prompt)])
+        grounds = grounds_of(self.home, space_of(self.encoder), self.encoder)
+        writer = open_writer(self.settings.writer)
+        belief = taste_in(self.home, grounds, self.encoder, person).belief
+        conversation = begin(self.home, person, prompt, model_id=drawer.id, seed=seed)
+        return Steering(self.home, grounds, self.encoder, writer, conversation, belief, explore=explore)
+
+    def draw_turn(self, steering: Steering, *, progress: Progress = nothing) -> Path:
+        """The open slate drawn, and the sheet that shows it."""
+        from palate.steer.drawing import draw_slate, sheet
+
+        columns = draw_slate(self.home, self.settings, self.encoder, steering, progress=progress)
+        turn = steering.show(columns)
+        name = f"{turn.number:02d}.png"
+        return sheet(self.home, columns, self.home.folder / "sheets" / steering.conversation.id / name)
+
+    def taste(self, person: str = "me") -> dict[str, Any]:
+        from palate.specify.encoding import space_of
+        from palate.steer import telling
+        from palate.steer.steering import grounds_of
+
+        grounds = grounds_of(self.home, space_of(self.encoder), self.encoder)
+        return telling.show(self.home, grounds, self.encoder, person)
+
+    def _model_for(self, prompt: str) -> str:
+        """The best for these words that can draw; any that can, where nothing is known of them."""
+        from palate.specify.ordering import able_models
+
+        able, _ = able_models(self.home, None)
+        if not able:
+            raise PalateError("no_models", "no model here can draw", hint="palate add models DIR")
+        ids = [model.id for model in able]
+        try:
+            ranked = [row.id for row in self.find(prompt, top=len(ids) + 50)]
+        except PalateError:
+            ranked = []
+        return next((id for id in ranked if id in ids), ids[0])
 
     # -- measuring ----------------------------------------------------------------------------------------------
 

@@ -21,7 +21,13 @@ def add_people(connection: Connection) -> None:
     tables.metadata.create_all(connection, tables=list(added))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (create_everything, add_people)
+def add_conversations(connection: Connection) -> None:
+    """3: conversations that steer, and what people say of their own taste."""
+    added = (tables.conversations, tables.turns, tables.candidates, tables.tastes)
+    tables.metadata.create_all(connection, tables=list(added))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (create_everything, add_people, add_conversations)
 
 
 def version_of(connection: Connection) -> int:

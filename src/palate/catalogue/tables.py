@@ -275,3 +275,50 @@ holdings = Table(
     Column("errand_id", String, nullable=False),
 )
 Index("holdings_by_person", holdings.c.person_id)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("person", String, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("model_id", String),
+    Column("seed", BigInteger, nullable=False),
+    Column("made", Float, nullable=False),
+)
+Index("conversations_by_person", conversations.c.person, conversations.c.made)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("prompt", Text, nullable=False),
+    Column("wish", Text, nullable=False),
+    Column("writer", Text, nullable=False),
+    Column("fallback", Text),  # why the writer that was asked for did not write all of it
+    Column("state", String, nullable=False),  # open | picked | none
+    Column("picked", Integer),
+)
+
+candidates = Table(
+    "candidates",
+    metadata,
+    Column("conversation_id", ForeignKey("conversations.id"), primary_key=True),
+    Column("turn", Integer, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("category", String, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("doubt", Float, nullable=False),
+    Column("column", Integer),  # where it was shown, from 0
+    Column("pictures", JSON, nullable=False),
+)
+
+tastes = Table(
+    "tastes",  # what a person said of their own taste; what they chose is in choices
+    metadata,
+    Column("person", String, primary_key=True),
+    Column("words", JSON, nullable=False),  # words to how much they are wanted, from -1 to 1
+    Column("after", Integer, nullable=False),  # choices up to this sequence count no more
+)

@@ -3,12 +3,158 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from palate.cli.options import AsJson
+from palate.cli.options import AsJson, Hub, studio
 from palate.errors import PalateError
+
+if TYPE_CHECKING:
+    from palate.catalogue.conversations import Turn
+
+
+Person = Annotated[str, typer.Argument(help="Whose taste.")]
+
+
+def steer(
+    prompt: Annotated[str, typer.Argument(help="What you want drawn, in words.")],
+    person: Annotated[str, typer.Option("--person", help="Who chooses.")] = "me",
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Which model draws; the best for the words by default.")
+    ] = None,
+    turns: Annotated[int, typer.Option("--turns", min=1, max=50, help="How many slates at most.")] = 5,
+    answers: Annotated[
+        str | None, typer.Option("--answers", help="What you would type, separated by ';', instead of being asked.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The first pictures' seed.")] = 0,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Slates of 4 prompts, 4 pictures each: pick a column, none, or write a wish, and the next slate fits better."""
+    from palate.cli import printing
+
+    if json and answers is None:
+        raise PalateError("nothing_asked", "a program answers with --answers", hint="such as --answers '2;none;darker'")
+    waiting = None if answers is None else [part.strip() for part in answers.split(";")]
+    with studio(hub) as opened, printing.progress(quiet=json) as progress:
+        steering = opened.steer(prompt, person=person, model=model, seed=seed)
+        told: list[dict[str, Any]] = []
+        wish = ""
+        while len(steering.turns) < turns and (waiting is None or waiting):
+            turn = steering.next_turn(wish)
+            sheet = opened.draw_turn(steering, progress=progress)
+            if not json:
+                _print_turn(turn, sheet)
+            answer = _answer(waiting)
+            if answer in ("", "stop"):
+                break
+            column, wish = _read(answer)
+            done = steering.choose(column)
+            told.append({**_turn_told(done), "sheet": str(sheet), "answer": answer})
+        if json:
+            printing.as_json({"conversation": steering.conversation.id, "person": person, "turns": told})
+        else:
+            printing.note(f"{person} chose {len(told)} times; `palate taste show {person}` says what that taught")
+
+
+def _answer(waiting: list[str] | None) -> str:
+    if waiting is not None:
+        return waiting.pop(0) if waiting else ""
+    return str(typer.prompt("which column (1-4), none, a wish, or stop", default="stop", show_default=False)).strip()
+
+
+def _read(answer: str) -> tuple[int | None, str]:
+    """(column from 0, wish): "2" picks, "none" picks nothing, "2 darker" does both, and any other words are a wish."""
+    first, _, rest = answer.partition(" ")
+    if first.isdigit():
+        return int(first) - 1, rest.strip()
+    return None, "" if answer.casefold() == "none" else answer
+
+
+def _print_turn(turn: Turn, sheet: Path) -> None:
+    from palate.cli import printing
+
+    if turn.fallback:
+        printing.note(f"note: written offline: {turn.fallback}")
+    rows = [(at, column.category, column.text) for at, column in enumerate(turn.slate, 1)]
+    printing.table(("", "", "prompt"), rows, title=f"turn {turn.number}")
+    printing.line(f"pictures: {sheet}")
+
+
+def _turn_told(turn: Turn) -> dict[str, Any]:
+    slate = [
+        {"text": column.text, "category": column.category, "pictures": list(column.pictures)} for column in turn.slate
+    ]
+    told = {"number": turn.number, "prompt": turn.prompt, "wish": turn.wish, "writer": turn.writer}
+    return {**told, "fallback": turn.fallback, "slate": slate, "picked": turn.picked}
+
+
+def taste_show(person: Person = "me", hub: Hub = None, json: AsJson = False) -> None:
+    """What a person likes, in words and pictures, and how sure that is."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        told = opened.taste(person)
+    printing.as_json(told) if json else printing.facts(told)
+
+
+def taste_edit(
+    person: Person = "me",
+    more: Annotated[list[str] | None, typer.Option("--more", help="Words you want more of; may be repeated.")] = None,
+    less: Annotated[list[str] | None, typer.Option("--less", help="Words you want less of; may be repeated.")] = None,
+    drop: Annotated[list[str] | None, typer.Option("--drop", help="Words that are to count no more.")] = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Say yourself what you like."""
+    from palate.cli import printing
+    from palate.steer import telling
+
+    with studio(hub) as opened:
+        told = telling.edit(opened.home, person, more=more or [], less=less or [], drop=drop or [])
+    printing.as_json(told) if json else printing.facts(told)
+
+
+def taste_reset(person: Person = "me", hub: Hub = None, json: AsJson = False) -> None:
+    """Begin anew: what was chosen until now stays on record and teaches nothing."""
+    from palate.cli import printing
+    from palate.steer import telling
+
+    with studio(hub) as opened:
+        told = telling.reset(opened.home, person)
+    printing.as_json(told) if json else printing.line(f"{person}: begun anew")
+
+
+def taste_export(
+    person: Person = "me",
+    out: Annotated[Path | None, typer.Option("--out", help="A file; standard output by default.")] = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Everything that is kept of a person's taste, as JSON."""
+    from json import dumps
+
+    from palate.cli import printing
+    from palate.steer import telling
+
+    with studio(hub) as opened:
+        told = telling.export(opened.home, person)
+    if out is None:
+        printing.as_json(told)
+        return
+    out.write_text(dumps(told, indent=2) + "\n")
+    printing.as_json({"file": str(out)}) if json else printing.line(f"written: {out}")
+
+
+def taste_forget(person: Person, hub: Hub = None, json: AsJson = False) -> None:
+    """Forget a person's choices, conversations and taste, for good."""
+    from palate.cli import printing
+    from palate.steer import telling
+
+    with studio(hub) as opened:
+        told = telling.forget(opened.home, person)
+    printing.as_json(told) if json else printing.facts(told)
 
 
 def evaluate_user_types(

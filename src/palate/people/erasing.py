@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, select
 
 from palate.catalogue import choices as choice_rows
-from palate.catalogue import tables
+from palate.catalogue import conversations, tables
 from palate.catalogue.home import Home
 from palate.people import entering, holdings, persons
 from palate.people.persons import OWNER
@@ -82,7 +82,7 @@ def erase(home: Home, person: str) -> None:
         pictures = _forget_drawings(connection, person)
         for table in (tables.visits, tables.keys, tables.uploads, tables.errands, tables.holdings):
             connection.execute(delete(table).where(table.c.person_id == person))
-        connection.execute(delete(tables.choices).where(tables.choices.c.person == person))
+        conversations.forget(connection, person)
         others = select(tables.persons.c.id).where(tables.persons.c.role == "owner", tables.persons.c.id != person)
         stays = found.role == "owner" and (found.id == OWNER or connection.execute(others).first() is None)
         persons.set_weights(connection, person, None)

@@ -1,4 +1,4 @@
-"""Nothing that a writer says is believed: shape, length, repetition and category are checked; what fails is replaced."""
+"""Nothing a writer says is believed: shape, length, repetition and category are checked; what fails is replaced."""
 
 from __future__ import annotations
 

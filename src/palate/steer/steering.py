@@ -1,0 +1,228 @@
+"""A conversation's turns: candidates, what each is worth to this person, the slate, and what a choice teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from palate.catalogue import choices as choice_rows
+from palate.catalogue import conversations, vectors
+from palate.catalogue.choices import Choice
+from palate.catalogue.conversations import Candidate, Conversation, Turn
+from palate.catalogue.home import Home
+from palate.errors import PalateError
+from palate.steer.slates import best_slate
+from palate.taste.evidence import Floats
+from palate.taste.offset import Belief, drawn, first_belief, worth
+from palate.taste.person import Taste, after, pictures_in, taste_of, with_stated
+from palate.taste.space import TasteSpace, taste_space
+from palate.taste.utilities import Heads
+from palate.writers.checking import write
+from palate.writers.offline import OfflineWriter
+from palate.writers.slots import SLOTS, vocabulary
+from palate.writers.variants import Brief, PromptWriter
+
+if TYPE_CHECKING:
+    from palate.catalogue.vectors import Space
+    from palate.encoders.protocol import Encoder
+
+COLUMNS = 4
+PICTURES = 4
+FAITH = 4.0
+"""How much being near the words that were asked for counts beside taste: a cosine of 1 against a worth of 1."""
+BASIS_PICTURES = 4000
+LONGEST_PROMPT = 2000
+MOST_TURNS = 50
+
+Value = Callable[[Belief, Floats, Floats], Floats]
+"""f(h, p) of every candidate: belief, features (n, d) of the candidates, and faith (n,) to what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What every conversation in one home stands on, made once: the space of taste and words to describe it with."""
+
+    space: Space
+    taste: TasteSpace
+    terms: tuple[str, ...]
+    term_features: Floats
+
+
+def grounds_of(home: Home, space: Space, encoder: Encoder) -> Grounds:
+    """From the home's pictures, and from the vocabulary's words."""
+    terms = tuple(dict.fromkeys(term for slot in SLOTS for term in vocabulary()[slot]))
+    words = encoder.encode_words([f"a picture, {term}" for term in terms])
+    with home.read() as connection:
+        _, pictures = vectors.load(connection, space, "picture")
+    if len(pictures) > BASIS_PICTURES:
+        pictures = pictures[np.random.default_rng(0).choice(len(pictures), BASIS_PICTURES, replace=False)]
+    taste = taste_space(pictures, words)
+    return Grounds(space, taste, terms, taste.of_words(words))
+
+
+def beginning(grounds: Grounds, heads: Heads | None = None) -> Belief:
+    """Before a person chose anything: the types' heads where there are some, else that they may like whatever."""
+    wide = grounds.taste.wide
+    heads = heads or Heads(np.zeros((1, wide)), np.zeros(1), np.ones(1))
+    return first_belief(heads, grounds.taste.prior)
+
+
+def taste_in(home: Home, grounds: Grounds, encoder: Encoder, person: str, heads: Heads | None = None) -> Taste:
+    """What is believed of a person by all that they said and chose since they last began anew."""
+    with home.read() as connection:
+        said = conversations.stated(connection, person)
+        made = [choice for choice in choice_rows.of_person(connection, person) if choice.sequence > said.after]
+        ids, found = vectors.load(connection, grounds.space, "picture", pictures_in(made))
+    known = dict(zip(ids, grounds.taste.of_pictures(found), strict=True)) if ids else {}
+    belief = beginning(grounds, heads)
+    if said.words:
+        features = grounds.taste.of_words(encoder.encode_words(list(said.words)))
+        belief = with_stated(belief, list(zip(features, said.words.values(), strict=True)))
+    return taste_of(belief, made, known)
+
+
+class Steering:
+    """One person's conversation in one home. It does not draw: who calls it draws the slate and tells the pictures."""
+
+    def __init__(
+        self,
+        home: Home,
+        grounds: Grounds,
+        encoder: Encoder,
+        writer: PromptWriter,
+        conversation: Conversation,
+        belief: Belief,
+        *,
+        explore: bool = True,
+        value: Value | None = None,
+    ) -> None:
+        self.home = home
+        self.grounds = grounds
+        self.conversation = conversation
+        self.belief = belief
+        self._encoder = encoder
+        self._writer = writer
+        self._explore = explore
+        self._value = value or worth_and_faith
+        self._asked = encoder.encode_words([conversation.prompt])[0]
+        with home.read() as connection:
+            self.turns = conversations.turns_of(connection, conversation.id)
+
+    def next_turn(self, wish: str = "") -> Turn:
+        """25 candidates, each with what it is worth and the doubt, and the slate; kept, and not drawn yet."""
+        if self.turns and self.turns[-1].state == "open":
+            raise PalateError("turn_open", "the last slate was not answered yet", hint="pick a column, or none")
+        if len(self.turns) >= MOST_TURNS:
+            raise PalateError(
+                "conversation_long", f"a conversation ends after {MOST_TURNS} turns", hint="begin a new one"
+            )
+        number = len(self.turns) + 1
+        brief = self._brief(wish[:LONGEST_PROMPT], self.conversation.seed + number)
+        written = write(self._writer, brief, OfflineWriter())
+        if not written.variants:
+            raise PalateError("no_candidates", "nothing can be made of these words", about=brief.prompt[:80])
+        texts = [variant.text for variant in written.variants]
+        encoded = self._encoder.encode_words(texts)
+        features = self.grounds.taste.of_words(encoded)
+        believed = self.belief
+        if self._explore:
+            believed = _one_head(believed, np.random.default_rng([self.conversation.seed, number]))
+        values = self._value(believed, features, np.asarray(encoded @ self._asked, dtype=np.float64))
+        _, doubts = worth(self.belief, features)
+        slate = best_slate(values.tolist(), [variant.category for variant in written.variants], COLUMNS)
+        candidates = tuple(
+            Candidate(
+                variant.text,
+                variant.category,
+                float(values[at]),
+                float(doubts[at]),
+                slate.index(at) if at in slate else None,
+            )
+            for at, variant in enumerate(written.variants)
+        )
+        turn = Turn(number, brief.prompt, brief.wish, written.writer, written.fallback, candidates)
+        self._keep(turn)
+        return turn
+
+    def show(self, pictures: Sequence[Sequence[str]]) -> Turn:
+        """Which pictures stand in the open turn's columns."""
+        turn = self._open()
+        drawn_for = {candidate.column: tuple(pictures[candidate.column or 0]) for candidate in turn.slate}
+        candidates = tuple(
+            candidate if candidate.column is None else replace(candidate, pictures=drawn_for[candidate.column])
+            for candidate in turn.candidates
+        )
+        return self._keep(replace(turn, candidates=candidates))
+
+    def choose(self, column: int | None) -> Turn:
+        """A column was picked, or none; kept for good, and the belief moves."""
+        turn = self._open()
+        slate = turn.slate
+        if column is not None and not 0 <= column < len(slate):
+            raise PalateError("no_such_column", f"there are columns 1 to {len(slate)}", about=str(column + 1))
+        payload: dict[str, object] = {
+            "conversation": self.conversation.id,
+            "turn": turn.number,
+            "columns": [list(candidate.pictures) for candidate in slate],
+            "column": column,
+        }
+        if column is not None and slate[column].pictures:
+            payload["picture"] = slate[column].pictures[0]
+        choice = Choice(self.conversation.person, "skip" if column is None else "pick", payload)
+        done = replace(turn, state="none" if column is None else "picked", picked=column)
+        with self.home.write() as connection:
+            choice_rows.append(connection, choice)
+            conversations.put_turn(connection, self.conversation.id, done)
+            ids, found = vectors.load(connection, self.grounds.space, "picture", pictures_in([choice]))
+        known = dict(zip(ids, self.grounds.taste.of_pictures(found), strict=True)) if ids else {}
+        self.turns[-1] = done
+        self.belief = after(self.belief, choice, known) or self.belief
+        return done
+
+    def _open(self) -> Turn:
+        if not self.turns or self.turns[-1].state != "open":
+            raise PalateError("no_open_turn", "there is no slate to answer", hint="ask for the next turn first")
+        return self.turns[-1]
+
+    def _keep(self, turn: Turn) -> Turn:
+        with self.home.write() as connection:
+            conversations.put_turn(connection, self.conversation.id, turn)
+        self.turns = [*(kept for kept in self.turns if kept.number != turn.number), turn]
+        return turn
+
+    def _brief(self, wish: str, seed: int) -> Brief:
+        picked = [turn.slate[turn.picked].text for turn in self.turns if turn.picked is not None]
+        shown = conversations.shown_texts(self.turns)
+        prompt = picked[-1] if picked else self.conversation.prompt
+        return Brief(prompt, wish, tuple(picked[:-1]), shown, seed)
+
+
+def worth_and_faith(belief: Belief, features: Floats, faith: Floats) -> Floats:
+    """Greedy: what the pictures of a prompt are expected to be worth, and how near it is to what was asked for."""
+    mean, _ = worth(belief, features)
+    value: Floats = mean + FAITH * (faith - faith.max())
+    return value
+
+
+def _one_head(belief: Belief, rng: np.random.Generator) -> Belief:
+    """Thompson sampling: act on one head that the person may have; the less is known, the more it varies."""
+    head = drawn(belief, rng)
+    return Belief(np.zeros(1), head[None], np.zeros((1, len(head), len(head))))
+
+
+def begin(home: Home, person: str, prompt: str, *, model_id: str | None, seed: int = 0) -> Conversation:
+    """A new conversation; the same words of the same person begin another one each time."""
+    from palate.catalogue.records import digest
+
+    prompt = " ".join(prompt.split())[:LONGEST_PROMPT]
+    if not prompt:
+        raise PalateError("empty_prompt", "say what to draw", about="prompt")
+    with home.write() as connection:
+        place = len(conversations.of_person(connection, person))
+        id = digest("conversation", person, prompt, str(place), str(conversations.last_choice(connection)))
+        conversation = Conversation(id[:32], person, prompt, model_id, seed)
+        conversations.put(connection, conversation)
+    return conversation
