@@ -11,24 +11,24 @@ from serving_world import World, build_home
 
 
 @pytest.fixture(scope="session")
-def _home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served") / "home"
     build_home(folder)
     return folder
 
 
 @pytest.fixture
-def world(_home: Path, tmp_path: Path) -> Iterator[World]:
+def world(built_home: Path, tmp_path: Path) -> Iterator[World]:
     """A library of one's own, served without a socket."""
-    shutil.copytree(_home, tmp_path / "home")
+    shutil.copytree(built_home, tmp_path / "home")
     with World(tmp_path / "home") as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
-def shared_world(_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared_world(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """For tests that change nothing that another one looks at."""
     folder = tmp_path_factory.mktemp("shared") / "home"
-    shutil.copytree(_home, folder)
+    shutil.copytree(built_home, folder)
     with World(folder) as opened:
         yield opened

@@ -137,9 +137,9 @@ class People:
 
 
 @pytest.fixture(scope="module")
-def people(_home: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+def people(built_home: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
     folder = tmp_path_factory.mktemp("routes") / "home"
-    shutil.copytree(_home, folder)
+    shutil.copytree(built_home, folder)
     with World(folder) as world:
         yield People(world)
 

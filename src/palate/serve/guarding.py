@@ -113,7 +113,9 @@ class Guard:
 
 def _without_port(host: str) -> str:
     if host.startswith("["):  # [::1]:8000
-        return host.partition("]")[0] + "]"
+        name, bracket, port = host.partition("]")
+        right = not port or (port.startswith(":") and port[1:].isascii() and port[1:].isdigit())
+        return name + bracket if right else host
     name, _, port = host.rpartition(":")
     return name if name and port.isascii() and port.isdigit() else host
 
