@@ -22,7 +22,7 @@ from palate.taste.utilities import sigmoid
 
 Floats = NDArray[np.float64]
 
-WORLDS = 5
+WORLDS = 3
 TIMED = 100
 ONLINE_PEOPLE = 60
 

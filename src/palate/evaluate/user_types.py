@@ -21,12 +21,12 @@ SCENARIO = "user-types"
 
 
 def evaluate_planted_types(
-    *, planting: Planting | None = None, worlds: int = 5, seed: int = 0, out: Path | None = None
+    *, planting: Planting | None = None, worlds: int = 3, seed: int = 0, out: Path | None = None
 ) -> Report:
     """Are the types of planted people found again? `out`: where the run's plain files go, none without it."""
     began = time.perf_counter()
     planting = replace(planting or Planting(), seed=seed)
-    learning = Learning(ridge=0.1, apart=0.1, starts=4, seed=seed)
+    learning = Learning(ridge=0.1, apart=0.1, starts=3, seed=seed)
     metrics, cases = evaluate_planted(planting, learning, worlds)
     report = Report(
         SCENARIO,

@@ -43,13 +43,14 @@ def read_movielens(folder: Path) -> Films:
     if not path.is_file():
         raise PalateError("no_ratings", "there is no u.data in this folder", about=str(folder))
     try:
-        rows = np.loadtxt(path, dtype=np.int64, delimiter="\t", ndmin=2)
+        lines = path.read_text("ascii").split("\n")
+        rows = np.array([[int(part) for part in line.split("\t")] for line in lines if line], dtype=np.int64)
     except ValueError as error:
         hint = "tab-separated: person, film, rating, time"
         raise PalateError(
             "ratings_unreadable", "this is not MovieLens 100K's form", about=str(path), hint=hint
         ) from error
-    if not rows.size or rows.shape[1] != 4 or rows[:, :2].min() < 1:
+    if rows.ndim != 2 or rows.shape[1] != 4 or rows[:, :2].min() < 1:
         raise PalateError("ratings_unreadable", "person, film, rating and time are expected", about=str(path))
     rows = rows[np.lexsort((rows[:, 1], rows[:, 3]))]
     films = int(rows[:, 1].max())

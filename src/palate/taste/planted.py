@@ -14,7 +14,7 @@ from palate.taste.utilities import Heads
 class Planting:
     """How large the world is and how alike its people are."""
 
-    people: int = 240
+    people: int = 943
     types: int = 8
     pictures: int = 600
     wide: int = 24
