@@ -147,7 +147,7 @@ export const words = {
     copyWords: "Copy trigger words",
     trigger: "Trigger words",
     pick: (model: string) => `Draw with ${model}`,
-    pickShort: "Draw with it",
+    pickShort: "Draw",
     found: (count: number, took: number) => `${words.models(count)} ranked in ${Math.round(took)} ms`,
     emptyTitle: "Nothing asked yet",
     emptyText: "A few words are enough. Pictures say how it should look.",
