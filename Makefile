@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long bench check format setup lock openapi pocket
+.PHONY: run test test-long bench check format setup lock openapi pocket web web-check
 
 setup: .venv/ready
 
@@ -48,3 +48,9 @@ lock:  ## pins what is installed now, without this project and without local ver
 
 openapi: setup  ## the routes and their shapes, from which the web's types are made
 	$(BIN)/python -m palate.serve.openapi web/openapi.json
+
+web:  ## types from web/openapi.json and the pages' build; needs node 20, which users do not
+	cd web && npm ci --no-audit --no-fund && npm run types && npm run check && npm test && npm run build
+
+web-check: setup  ## the committed build is what the sources give; says so and passes where there is no node
+	$(BIN)/python checks/web.py

@@ -25,7 +25,7 @@ def files(folder: Path) -> set[Path]:
 def differences(fresh: Path, committed: Path) -> list[str]:
     """What one folder has and the other has not, or has otherwise."""
     here, there = files(fresh), files(committed)
-    same, different, unread = filecmp.cmpfiles(fresh, committed, map(str, sorted(here & there)), shallow=False)
+    _, different, unread = filecmp.cmpfiles(fresh, committed, map(str, sorted(here & there)), shallow=False)
     return [
         *(f"{path}: not built any more" for path in sorted(there - here)),
         *(f"{path}: not committed" for path in sorted(here - there)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-Opened = "Callable[..., Page]"
 
 
 @pytest.fixture(scope="session")
@@ -42,18 +41,18 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def visit(browser: Browser, service: Served) -> Iterator[str]:
+def visit(browser: Browser, service: Served) -> Iterator[Any]:
     """The owner's cookies, from having opened the printed address once."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{service.address}/?token={service.fresh_token()}")
     page.locator("header").wait_for()
-    yield context.storage_state()  # type: ignore[misc]
+    yield context.storage_state()
     context.close()
 
 
 @pytest.fixture
-def opened(browser: Browser, service: Served, visit: str) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, service: Served, visit: Any) -> Iterator[Callable[..., Page]]:
     """Opens a path as the owner; a page that logs an error or breaks the content policy fails its test."""
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
@@ -63,7 +62,7 @@ def opened(browser: Browser, service: Served, visit: str) -> Iterator[Callable[.
     ) -> Page:
         context = browser.new_context(
             base_url=service.address,
-            storage_state=visit,  # type: ignore[arg-type]
+            storage_state=visit,
             viewport={"width": width, "height": height},
             color_scheme=scheme,  # type: ignore[arg-type]
             reduced_motion="reduce",

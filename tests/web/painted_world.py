@@ -122,11 +122,12 @@ class PaintersEye(FakeEncoder):
     def encode_pictures(self, pictures: Sequence[Image.Image]) -> Vectors:
         named = super().encode_pictures(pictures)[:, : -3 * self.GRID**2]
         size = (self.GRID, self.GRID)
-        laid_out = np.stack([np.asarray(one.convert("RGB").resize(size), dtype=np.float32).ravel() for one in pictures])
-        laid_out = laid_out / 255 - 0.5
-        laid_out *= self.LAYOUT / np.linalg.norm(laid_out, axis=1, keepdims=True)
-        whole: Vectors = np.hstack([named, laid_out])
-        return whole / np.linalg.norm(whole, axis=1, keepdims=True)
+        pixels = [np.asarray(one.convert("RGB").resize(size), dtype=np.float32).ravel() for one in pictures]
+        laid_out = np.stack(pixels) / 255 - 0.5
+        share = self.LAYOUT / np.linalg.norm(laid_out, axis=1, keepdims=True)
+        whole: Vectors = np.hstack([named, laid_out * share]).astype(np.float32)
+        whole /= np.linalg.norm(whole, axis=1, keepdims=True)
+        return whole
 
 
 @dataclass

@@ -188,7 +188,7 @@ export interface paths {
         };
         /**
          * Listen
-         * @description Server-sent events: `progress` {done, total, text}, `picture` {id}, and at the end `done` or `failed` {state, error}.
+         * @description Server-sent events: `progress` {done, total, text}, `picture` {id}; at the end `done` or `failed` {state, error}.
          *
          *     A listener that lost its connection says by Last-Event-ID what it has heard.
          */
