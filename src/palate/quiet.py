@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 LIBRARIES = ("transformers", "diffusers", "huggingface_hub", "peft", "accelerate", "torch", "httpx")
@@ -15,7 +16,32 @@ LIBRARIES = ("transformers", "diffusers", "huggingface_hub", "peft", "accelerate
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Errors are still raised; what is only said is not. Everything is as before afterwards."""
+    """Errors are still raised; what is only said is not. Everything is as before once the last who asked for it ends.
+
+    Levels and filters are a process's, not a thread's: of several at once only the first changes them.
+    """
+    global _first
+    with _LOCK:
+        if not _ASKING:
+            _first = _silence()
+            _first.__enter__()
+        _ASKING.append(None)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _ASKING.pop()
+            if not _ASKING and _first is not None:
+                _first.__exit__(None, None, None)
+
+
+_LOCK = threading.RLock()
+_ASKING: list[None] = []
+_first: AbstractContextManager[None] | None = None
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
     from transformers.utils import logging as chatter
 
     hub: Any = importlib.import_module("huggingface_hub.utils")  # it does not say in its types what it exports

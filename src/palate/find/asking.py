@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 FIND_BY = ("gre", "clip", "mcos", "popularity", "style")
 IDENTIFY_BY = ("style", "pmi", "mms", "rkme", "popularity")
+SHOWN = 200
 MOST_LIKED_COUNT = 3.0
 """A person's likings count as at most so many example pictures, however many there are."""
 
@@ -45,6 +46,8 @@ class Question:
     requirement: Requirement
     filters: Filters
     started: float
+    explained: int = SHOWN
+    """Reasons are worked out for so many rows."""
 
     def ranking(
         self, by: str, scores: Floats, why: Callable[[int], tuple[Reason, ...]], warnings: Sequence[str] = ()
@@ -53,15 +56,11 @@ class Question:
         allowed = self.filters.mask(self.hub.models) & ~np.isnan(scores)
         order = [int(m) for m in np.argsort(-np.nan_to_num(scores), kind="stable") if allowed[m]]
         rows = tuple(
-            Ranked(self.hub.models[m].id, self.hub.models[m].name, float(scores[m]), why(m) if place < SHOWN else ())
-            for place, m in enumerate(order)
+            Ranked(model.id, model.name, float(scores[m]), why(m) if place < self.explained else ())
+            for place, (m, model) in enumerate((m, self.hub.models[m]) for m in order)
         )
         said = (*self.requirement.warnings, *warnings)
         return Ranking(by, rows, (time.perf_counter() - self.started) * 1000, said)
-
-
-SHOWN = 200
-"""Reasons are worked out for so many rows."""
 
 
 def put(home: Home, settings: Settings, encoder: Callable[[], Encoder], asked: Asked, filters: Filters) -> Question:

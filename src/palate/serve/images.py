@@ -76,7 +76,8 @@ def model_for(here: Serving, principal: Principal, body: shapes.ImagesOrder) -> 
         return named[0].id
     asked = Asked(body.prompt, person=principal.person)
     weights = _weights(here, principal)
-    found = library.find(asked, Filters(safe=here.studio.settings.safe), "gre", weights, len(library.models))
+    filters = Filters(safe=here.studio.settings.safe)
+    found = library.find(asked, filters, "gre", weights, len(library.models), explained=False)
     able = [row.id for row in found if draws(library.models[row.id])]
     if not able:
         raise PalateError("cannot_draw", "no model that is known by its pictures can draw here", about="model")

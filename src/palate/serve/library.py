@@ -114,16 +114,19 @@ class Library:
             raise self.trouble
         return self.hub
 
-    def question(self, asked: Asked, filters: Filters) -> Question:
+    def question(self, asked: Asked, filters: Filters, top: int) -> Question:
         started = time.perf_counter()
         hub = self.asked_hub()
-        return Question(hub, self.reader.read(asked), filters, started)
+        return Question(hub, self.reader.read(asked), filters, started, top)
 
-    def find(self, asked: Asked, filters: Filters, by: str, weights: Weights, top: int) -> Ranking:
-        return asking.find(self.question(asked, filters), by=by, weights=weights).top(top)
+    def find(
+        self, asked: Asked, filters: Filters, by: str, weights: Weights, top: int, *, explained: bool = True
+    ) -> Ranking:
+        question = self.question(asked, filters, top if explained else 0)
+        return asking.find(question, by=by, weights=weights).top(top)
 
     def identify(self, asked: Asked, filters: Filters, by: str, top: int) -> Ranking:
-        return asking.identify(self.question(asked, filters), by=by).top(top)
+        return asking.identify(self.question(asked, filters, top), by=by).top(top)
 
     @cached_property
     def pixels(self) -> tuple[list[str], NDArray[np.float32]]:

@@ -13,6 +13,7 @@ from palate.errors import PalateError
 from palate.people import entering, persons
 from palate.people.gate import Action, Principal, authorize
 from palate.people.secrets import fresh, pepper, private_file, same
+from palate.quiet import quietly
 from palate.serve.errands import Errands
 from palate.serve.library import Shelf
 from palate.serve.media import Media
@@ -95,6 +96,8 @@ class Serving:
             library = self.shelf.library
             _ = library.best, library.places
             library.reader.encoder()
+        if "transformers" in sys.modules and not self.closing:
+            self._open.enter_context(quietly())
         if "torch" in sys.modules:  # many small questions side by side: a thread each is quicker than threads for each
             sys.modules["torch"].set_num_threads(1)
 
