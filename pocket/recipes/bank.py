@@ -11,6 +11,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,18 +77,63 @@ def prints(pictures: list[Image.Image]) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(found), np.uint8).reshape(len(pictures), 8)
 
 
-def part_of(
-    adapter: Adapter, pipeline: Path, encoders: dict[str, Encoder], orders: list[tuple[str, int]], steps: int
-) -> dict[str, NDArray[Any]]:
-    """All of one model's pictures as vectors (float16), with what tells broken and equal ones."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One model's share of the bank, as a process of its own gets it."""
+
+    adapter: Adapter
+    pipeline: Path
+    orders: list[tuple[str, int]]
+    steps: int
+    path: Path
+    made: str
+    """A digest of all that decides its pictures and vectors."""
+
+
+@cache
+def encoders() -> dict[str, Encoder]:
+    """Those that ship, opened once a process."""
+    import palate_pocket as pocket
+
+    from palate.encoders.opening import open_encoder
+
+    names: list[str] = [name for name in ("clip", "dino") if name in pocket.kinds()]
+    return {name: open_encoder(str(pocket.folder(name)), device="cpu", fit="squash") for name in names}
+
+
+def draw_part(part: Part) -> str:
+    """All of one model's pictures as vectors (float16), with what tells broken and equal ones, kept in a file."""
+    import torch
+    from safetensors.numpy import save_file
+
     from palate.safety.pictures import looks_degenerate
 
-    generator = opened(adapter, pipeline)
-    pictures = drawn(generator, orders, steps)
+    torch.set_num_threads(1)
+    generator = opened(part.adapter, part.pipeline)
+    pictures = drawn(generator, part.orders, part.steps)
     generator.close()
-    vectors = {name: encoder.encode_pictures(pictures).astype(np.float16) for name, encoder in encoders.items()}
-    broken = np.array([looks_degenerate(picture) is not None for picture in pictures], np.uint8)
-    return {**vectors, "broken": broken, "prints": prints(pictures)}
+    kept: dict[str, NDArray[Any]] = {
+        name: encoder.encode_pictures(pictures).astype(np.float16) for name, encoder in encoders().items()
+    }
+    kept["broken"] = np.array([looks_degenerate(picture) is not None for picture in pictures], np.uint8)
+    kept["prints"] = prints(pictures)
+    save_file(kept, part.path.with_suffix(".new"), metadata={"made": part.made})
+    part.path.with_suffix(".new").replace(part.path)
+    return part.adapter.key
+
+
+def draw_all(parts: list[Part], processes: int) -> None:
+    """Those that are not there yet, each process a model at a time."""
+    left = [part for part in parts if not kept_part(part.path, part.made)]
+    started = time.monotonic()
+    with ExitStack() as stack:
+        run: Any = map
+        if processes > 1 and len(left) > 1:
+            run = stack.enter_context(get_context("spawn").Pool(min(processes, len(left)))).imap_unordered
+        for done, key in enumerate(run(draw_part, left), 1):
+            speed = done * len(left[0].orders) / (time.monotonic() - started)
+            minutes = (len(left) - done) * len(left[0].orders) / speed / 60
+            print(f"[{done}/{len(left)}] {key}: {speed:.1f} pictures/s, {minutes:.0f} minutes left", flush=True)
 
 
 def kept_part(path: Path, made: str) -> bool:
@@ -136,12 +185,12 @@ def drawn_again(pipeline: Path, adapters: list[Adapter], encoder: Encoder, count
 
 def card(said: dict[str, Any], numbers: dict[str, Any], size: int) -> str:
     kinds = {kind: sum(row["kind"] == kind for row in said["prompts"]) for kind in SEEDS}
-    encoders = "the pocket CLIP and the pocket DINO" if said["made"]["dino"] else "the pocket CLIP"
+    by = "the pocket CLIP and the pocket DINO" if said["made"]["dino"] else "the pocket CLIP"
     return f"""# Picture bank
 
 {numbers["pictures"]} pictures, drawn once: {len(said["models"])} models x {len(said["prompts"])} prompts
 ({kinds["specification"]} specification, {kinds["task"]} task, {kinds["slots"]} of a grid of concepts and looks),
-4 seeds each and 1 for the task prompts. Stored are their vectors by {encoders} (8 bits and a scale a row,
+4 seeds each and 1 for the task prompts. Stored are their vectors by {by} (8 bits and a scale a row,
 {size / 2**20:.1f} MiB); a key (model, prompt, seed) draws a picture again.
 
 - Made by: `python -m recipes.bank`, {said["made"]["steps"]} steps a picture, {numbers["broken"]} of them of one colour.
@@ -158,6 +207,7 @@ def arguments(args: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, help="so many seeds for every prompt")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--dino", action="store_true", help="ship the pocket DINO's vectors as well")
+    parser.add_argument("--processes", type=int, default=2, help="models drawn side by side, a thread each")
     parser.add_argument("--again", type=int, default=24, help="keys to draw again as a check")
     return parser.parse_args(args)
 
@@ -165,40 +215,28 @@ def arguments(args: list[str] | None) -> argparse.Namespace:
 def main(args: list[str] | None = None) -> dict[str, Any]:
     options = arguments(args)
     import palate_pocket as pocket
-    from safetensors.numpy import load_file, save_file
-
-    from palate.encoders.opening import open_encoder
+    from safetensors.numpy import load_file
 
     adapters = list(pocket.adapters())[: options.most]
     pipeline, folder = pocket.folder("diffusion"), work.folder("bank")
-    names: list[str] = [name for name in ("clip", "dino") if name in pocket.kinds()]
-    encoders = {name: open_encoder(str(pocket.folder(name)), device="cpu", fit="squash") for name in names}
     rows = rows_of({kind: options.seeds or count for kind, count in SEEDS.items()})[: options.prompts]
     orders = [(row["text"], seed) for row in rows for seed in row["seeds"]]
     shared = [package.digest(file) for file in sorted(pipeline.rglob("*.safetensors"))]
-    shared += [*(encoder.id for encoder in encoders.values()), str(options.steps), str(orders)]
-    started, done = time.monotonic(), 0
-    for number, adapter in enumerate(adapters, 1):
+    shared += [*(encoder.id for encoder in encoders().values()), str(options.steps), str(orders)]
+    todo = []
+    for adapter in adapters:
         made = hashlib.sha256("\n".join([*shared, package.digest(adapter.folder / ADAPTER_FILE)]).encode()).hexdigest()
-        path = folder / f"{adapter.key}.safetensors"
-        if kept_part(path, made):
-            continue
-        part = part_of(adapter, pipeline, encoders, orders, options.steps)
-        save_file(part, path.with_suffix(".new"), metadata={"made": made})
-        path.with_suffix(".new").replace(path)
-        done += 1
-        speed = done * len(orders) / (time.monotonic() - started)
-        left = (len(adapters) - number) * len(orders) / speed / 60
-        print(f"[{number}/{len(adapters)}] {adapter.key}: {speed:.1f} pictures/s, {left:.0f} minutes left", flush=True)
+        todo.append(Part(adapter, pipeline, orders, options.steps, folder / f"{adapter.key}.safetensors", made))
+    draw_all(todo, options.processes)
     parts = [load_file(folder / f"{adapter.key}.safetensors") for adapter in adapters]
-    made_with = {"steps": options.steps, "clip": encoders["clip"].id, "dino": options.dino and "dino" in encoders}
+    made_with = {"steps": options.steps, "clip": encoders()["clip"].id, "dino": options.dino and "dino" in encoders()}
     said = {"models": [adapter.key for adapter in adapters], "prompts": rows, "made": made_with}
     into = package.WEIGHTS / "bank"
-    ship(into, parts, encoders["clip"].encode_words([row["text"] for row in rows]), said)
+    ship(into, parts, encoders()["clip"].encode_words([row["text"] for row in rows]), said)
     bank, exact = pocket.bank(), np.concatenate([part["clip"] for part in parts]).astype(np.float32)
     numbers: dict[str, Any] = {"pictures": len(bank), "broken": int(bank.broken.sum())}
     numbers["rounding"] = round(float((bank.vectors(range(len(bank))) * exact).sum(1).min()), 5)
-    numbers |= drawn_again(pipeline, adapters, encoders["clip"], options.again)
+    numbers |= drawn_again(pipeline, adapters, encoders()["clip"], options.again)
     size = (into / "bank.safetensors").stat().st_size
     (into / "README.md").write_text(card(said, numbers, size), encoding="utf-8")
     work.write_json(into / "measured.json", numbers)

@@ -161,13 +161,15 @@ class Studio:
         progress: Progress = nothing,
     ) -> dict[str, Any]:
         from palate.specify.ordering import specify
+        from palate.specify.pocket import own_prompts
 
+        own, _ = own_prompts(self.home.folder) or (None, None)
         done = specify(
             self.home,
             self.settings,
             lambda: self.encoder,
             models=models,
-            prompts=prompts,
+            prompts=prompts or own,
             count=count,
             executor=executor,
             workers=workers,

@@ -69,4 +69,5 @@ def ship_tiny(folder: Path, patch: pytest.MonkeyPatch) -> None:
     adapters.main(flags(steps=2, batch=4, rank=2))
     for kind in ("clip", "dino", "diffusion", "adapters"):
         ship.main([kind])
-    bank.main(flags(steps=1, seeds=1, prompts=8, again=2))
+    bank.encoders.cache_clear()
+    bank.main(flags(steps=1, seeds=1, prompts=8, again=2, processes=1))

@@ -36,13 +36,13 @@ def test_the_bank_that_ships_has_a_vector_a_key_and_says_how_well_keys_draw_agai
 
 def test_models_that_are_done_are_not_drawn_again(pocket_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
-    part_of = bank.part_of
+    draw_part = bank.draw_part
 
-    def noted(adapter: pocket.Adapter, *rest: object) -> object:
-        drawn.append(adapter.key)
-        return part_of(adapter, *rest)  # type: ignore[arg-type]
+    def noted(part: bank.Part) -> str:
+        drawn.append(part.adapter.key)
+        return draw_part(part)
 
-    monkeypatch.setattr(bank, "part_of", noted)
+    monkeypatch.setattr(bank, "draw_part", noted)
     (work.folder("bank") / "one.safetensors").unlink()
-    bank.main(flags(steps=1, seeds=1, prompts=8, again=1))
+    bank.main(flags(steps=1, seeds=1, prompts=8, again=1, processes=1))
     assert drawn == ["one"]
