@@ -67,6 +67,7 @@ config.command("get")(keeping.config_get)
 config.command("set")(keeping.config_set)
 app.command()(keeping.check)
 app.command()(serving.serve)
+app.command()(serving.mcp)
 
 
 def run() -> None:

@@ -36,3 +36,11 @@ def serve(
 
     with studio(hub) as opened:
         running.serve(opened, announce, host=host, port=port, names=name or (), behind_tls=behind_tls)
+
+
+def mcp(hub: Hub = None) -> None:
+    """Find, identify and draw as tools of the Model Context Protocol, over standard input and output."""
+    from palate.serve.tools import server
+
+    with studio(hub) as opened:
+        server(opened).run("stdio")
