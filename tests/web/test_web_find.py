@@ -21,7 +21,7 @@ def a_picture(name: str = "Neon", text: str = "a blue tower in the sea") -> byte
 
 def ranked(page: Page) -> list[str]:
     page.locator("li.found").first.wait_for()
-    return page.locator("li.found h2").all_inner_texts()
+    return page.locator("li.found h2 a").all_inner_texts()
 
 
 def found_by_service(page: Page, asked: dict[str, Any]) -> list[str]:

@@ -42,8 +42,9 @@ class Shared {
     return this.session?.person.role === "owner";
   }
 
-  get guest(): boolean {
-    return this.session?.person.role === "guest";
+  /** What is not allowed is not offered; the service refuses it all the same. */
+  may(what: "draw" | "choose"): boolean {
+    return this.session?.can[what] ?? false;
   }
 
   async open(): Promise<void> {

@@ -53,7 +53,7 @@ export const words = {
     sort: "Sort by",
     weights: "What counts",
     weightsHint: "The wall follows at once.",
-    reset: "As in the paper",
+    reset: "Weights of the paper",
     base: "Base",
     everyBase: "All bases",
     safety: "Safety",
