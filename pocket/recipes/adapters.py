@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sys
 import time
 from typing import Any
 
@@ -130,8 +131,8 @@ def main(args: list[str] | None = None) -> list[dict[str, Any]]:
             f"[{number}/{len(chosen)}] {artist.key}: {numbers['before']} -> {numbers['after']}, {seconds:.0f} s",
             flush=True,
         )
-        if told_to_stop:
-            break
+        if told_to_stop and number < len(chosen):
+            sys.exit("stopped; the same command goes on with the next artist")
     return done
 
 

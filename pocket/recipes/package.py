@@ -15,7 +15,7 @@ POCKET = Path(__file__).parents[1]
 WEIGHTS = Path(os.environ.get("PALATE_POCKET_WEIGHTS") or POCKET / "src" / "palate_pocket" / "weights")
 LARGEST = 25 * 2**20
 """Bytes of one file."""
-MOST = 80 * 2**20
+MOST = 80_000_000
 """Bytes of all weights together."""
 
 
@@ -94,14 +94,14 @@ def too_large() -> list[str]:
     found = [f"{path.relative_to(WEIGHTS)} is larger than {LARGEST // 2**20} MiB" for path in sorted(files)]
     total = sum(sizes().values())
     if total > MOST:
-        found.append(f"all weights are {total / 2**20:.1f} MiB, at most {MOST // 2**20}")
+        found.append(f"all weights are {total / 1e6:.1f} MB, at most {MOST / 1e6:.0f}")
     return found
 
 
 def say_sizes() -> None:
     """Prints what each folder weighs, and ends with an error where something is too large to ship."""
     known = sizes()
-    print(", ".join(f"{name} {size / 2**20:.1f}" for name, size in known.items()), "MiB;", end=" ")
-    print(f"{sum(known.values()) / 2**20:.1f} of {MOST // 2**20} MiB")
+    print(", ".join(f"{name} {size / 1e6:.1f}" for name, size in known.items()), "MB;", end=" ")
+    print(f"{sum(known.values()) / 1e6:.1f} of {MOST / 1e6:.0f} MB")
     if faults := too_large():
         sys.exit("too large to ship: " + "; ".join(faults))

@@ -33,7 +33,7 @@ def ship_one(kind: str, into: Path, sets: dict[str, Any]) -> None:
 def main(args: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=["clip", "dino", "diffusion", "adapters", "janus"])
-    parser.add_argument("--most", type=int, default=80, help="how many adapters ship")
+    parser.add_argument("--most", type=int, default=64, help="how many adapters ship")
     options = parser.parse_args(args)
     sets = work.read_json(work.folder() / "sets.json")
     into = package.WEIGHTS / options.kind
