@@ -1,0 +1,119 @@
+"""Conversations of simulated people on a bank: what was shown, what was picked, and what it was truly worth to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from palate.steer.bank import Bank, Options
+from palate.steer.slates import best_slate
+from palate.taste.evidence import Floats, Rows
+from palate.taste.offset import Belief, battle, chosen, drawn, first_belief, worth
+from palate.taste.simulated import SimulatedPerson
+from palate.taste.utilities import Heads
+
+TURNS = 5
+COLUMNS = 4
+REFUSED = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is known in a conversation before a slate is chosen: h of the paper, pictures included."""
+
+    turn: int
+    belief: Belief
+    first: Floats
+    """Words (d,) of the first prompt."""
+    now: Floats
+    """Words (d,) of the prompt that was picked last."""
+    seen: Floats
+    """The mean (d,) of the pictures that were picked, zero before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A turn: the state, the candidates and which of them were shown, the pick, and its true worth."""
+
+    state: State
+    options: Options
+    slate: tuple[int, ...]
+    picked: int | None
+    worth: float
+
+
+@dataclass
+class Told:
+    """A whole conversation, and after which state it ended."""
+
+    steps: list[Step] = field(default_factory=list)
+    end: State | None = None
+
+
+Policy = Callable[[State, Options, np.random.Generator], list[int]]
+"""Places of the candidates that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The user model that a policy may use: types and the spread of people around them."""
+
+    heads: Heads
+    within: Floats
+
+
+def converse(
+    bank: Bank, person: SimulatedPerson, policy: Policy, known: Known, seed: int, *, turns: int = TURNS
+) -> Told:
+    """One conversation; equal seeds give equal first prompts, candidates and noise whatever the policy is."""
+    luck = np.random.default_rng([seed, 1])
+    entry = bank.first(np.random.default_rng([seed, 0]))
+    words = bank.words(np.array([entry]))[0]
+    held = float(person.worth(bank.pictures(np.array([entry])))[0])
+    state = State(0, first_belief(known.heads, known.within), words, words, np.zeros(bank.wide))
+    told, seen = Told(), []
+    for turn in range(turns):
+        options = bank.options(entry, np.random.default_rng([seed, 2, turn]))
+        slate = policy(state, options, np.random.default_rng([seed, 3, turn]))
+        pictures = bank.pictures(options.entries[slate])
+        picked = person.pick(pictures, luck)
+        belief = state.belief
+        columns = pictures.mean(axis=1)
+        if picked is None:
+            for column in columns:
+                belief = battle(belief, -column, weight=REFUSED / len(columns))
+        else:
+            belief = chosen(belief, columns, picked)
+            entry = int(options.entries[slate[picked]])
+            held = float(person.worth(pictures)[picked])
+            seen.append(columns[picked])
+        told.steps.append(Step(state, options, tuple(slate), picked, held))
+        now = bank.words(np.array([entry]))[0]
+        state = State(turn + 1, belief, words, now, np.mean(seen, axis=0) if seen else np.zeros(bank.wide))
+    told.end = state
+    return told
+
+
+def unranked(state: State, options: Options, rng: np.random.Generator) -> list[int]:
+    """(a): four of the 25 by chance, one a category."""
+    del state
+    return best_slate(rng.random(len(options.categories)).tolist(), options.categories, COLUMNS)
+
+
+def greedy(state: State, options: Options, rng: np.random.Generator) -> list[int]:
+    """(b): what is expected to be worth most now."""
+    del rng
+    return best_slate(worth(state.belief, options.words)[0].tolist(), options.categories, COLUMNS)
+
+
+def exploring(state: State, options: Options, rng: np.random.Generator) -> list[int]:
+    """Thompson sampling: on one head that the person may have."""
+    return best_slate((options.words @ drawn(state.belief, rng)).tolist(), options.categories, COLUMNS)
+
+
+def kept_first(bank: Bank, person: SimulatedPerson, seed: int, turns: int = TURNS) -> list[float]:
+    """(c): the first prompt only, at every turn."""
+    entry: Rows = np.array([bank.first(np.random.default_rng([seed, 0]))])
+    return [float(person.worth(bank.pictures(entry))[0])] * turns

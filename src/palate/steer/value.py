@@ -1,0 +1,228 @@
+"""The value of a slate over whole conversations, by implicit Q-learning (Kostrikov et al. 2021; PASTA, Design 3).
+
+    L_V = E |tau - 1(u < 0)| u^2, u = min_j Q_j'(h, P) - V(h)        the expectile of what was done, nothing invented
+    L_Q = E sum_j (r + discount V(h') - Q_j(h, P))^2
+    Q_j(h, P) = (1/L) sum over p in P of f_j(h, p)                    Q' are slowly moving copies (`target`)
+
+f sees the prompts and the pictures of the history (through the belief that their choices led to, and their mean), which
+the paper's value function, a language model, does not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from palate.errors import PalateError
+from palate.steer.bank import Options
+from palate.steer.simulating import COLUMNS, TURNS, Policy, State, Told
+from palate.steer.slates import best_slate
+from palate.taste.evidence import Floats
+from palate.taste.offset import worth
+from palate.writers.variants import CATEGORIES
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class ValueLearning:
+    """The values that the authors of IQL give, but for `steps`."""
+
+    expectile: float = 0.7
+    discount: float = 0.99
+    target: float = 0.005
+    rate: float = 3e-4
+    hidden: int = 256
+    batch: int = 256
+    steps: int = 4000
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """Recorded turns: states (n, s), shown candidates (n, L, c), rewards (n,), next states (n, s), and ends (n,)."""
+
+    states: Floats
+    shown: Floats
+    rewards: Floats
+    after: Floats
+    last: Floats
+
+
+def of_state(state: State) -> Floats:
+    """h: the turn, what is believed of the person and how surely, the first prompt, the last, the pictures picked."""
+    gamma = state.belief.types
+    mean = gamma @ state.belief.mean
+    doubt = np.sqrt(np.maximum(gamma @ np.diagonal(state.belief.covariance, axis1=1, axis2=2), 0.0))
+    turn = np.eye(TURNS + 1)[min(state.turn, TURNS)]
+    return np.concatenate([turn, gamma, mean, doubt, state.first, state.now, state.seen])
+
+
+def of_candidates(state: State, options: Options) -> Floats:
+    """p: its words, how far they are from the last prompt, its category, and what it is expected to be worth."""
+    mean, doubt = worth(state.belief, options.words)
+    far = options.words - state.now
+    category = np.array([[float(name == each) for each in CATEGORIES] for name in options.categories])
+    return np.hstack([options.words, far, category, mean[:, None], doubt[:, None]])
+
+
+def transitions(told: Sequence[Told]) -> Transitions:
+    """Slates that were shorter than the longest are left out: there are none where each category has candidates."""
+    states, shown, rewards, after, last = [], [], [], [], []
+    for conversation in told:
+        assert conversation.end is not None
+        following = [step.state for step in conversation.steps[1:]] + [conversation.end]
+        for step, then in zip(conversation.steps, following, strict=True):
+            if len(step.slate) != COLUMNS:
+                continue
+            states.append(of_state(step.state))
+            shown.append(of_candidates(step.state, step.options)[list(step.slate)])
+            rewards.append(step.worth)
+            after.append(of_state(then))
+            last.append(float(then is conversation.end))
+    if not states:
+        raise PalateError("nothing_recorded", "a value is learned from at least one conversation")
+    return Transitions(np.array(states), np.array(shown), np.array(rewards), np.array(after), np.array(last))
+
+
+def expectile_loss(u: Tensor, expectile: float) -> Tensor:
+    """|tau - 1(u < 0)| u^2, the mean over all; tau = 1/2 is half of the squared error."""
+    return ((expectile - (u < 0).float()).abs() * u * u).mean()
+
+
+class Value:
+    """f_1, f_2 and V with the targets of f; made once, trained in steps, kept as safetensors."""
+
+    def __init__(self, state: int, candidate: int, learning: ValueLearning) -> None:
+        import torch
+
+        torch.manual_seed(learning.seed)
+        self.learning = learning
+        self.shape = (state, candidate)
+        self.f = torch.nn.ModuleList(_network(state + candidate, learning.hidden) for _ in range(2))
+        self.target = torch.nn.ModuleList(_network(state + candidate, learning.hidden) for _ in range(2))
+        self.target.load_state_dict(self.f.state_dict())
+        self.v = _network(state, learning.hidden)
+        self.scales = torch.nn.ParameterDict(
+            {
+                "state_mean": torch.zeros(state),
+                "state_scale": torch.ones(state),
+                "candidate_mean": torch.zeros(candidate),
+                "candidate_scale": torch.ones(candidate),
+                "reward_mean": torch.zeros(1),
+                "reward_scale": torch.ones(1),
+            }
+        ).requires_grad_(False)
+
+    def fit_scales(self, data: Transitions) -> None:
+        """Inputs and rewards of mean 0 and variance 1."""
+        import torch
+
+        flat = data.shown.reshape(-1, data.shown.shape[-1])
+        for name, rows in (("state", data.states), ("candidate", flat), ("reward", data.rewards[:, None])):
+            self.scales[f"{name}_mean"].data = torch.tensor(rows.mean(axis=0), dtype=torch.float32)
+            self.scales[f"{name}_scale"].data = torch.tensor(rows.std(axis=0) + 1e-3, dtype=torch.float32)
+
+    def scaled(self, rows: Floats, name: str) -> Tensor:
+        import torch
+
+        given = torch.as_tensor(rows, dtype=torch.float32)
+        scaled: Tensor = (given - self.scales[f"{name}_mean"]) / self.scales[f"{name}_scale"]
+        return scaled
+
+    def q(self, network: nn.Module, states: Tensor, shown: Tensor) -> Tensor:
+        """Q(h, P) = (1/L) sum f(h, p): (n, s), (n, L, c) -> (n,)."""
+        import torch
+
+        each = states[:, None, :].expand(-1, shown.shape[1], -1)
+        values: Tensor = network(torch.cat([each, shown], dim=-1))[..., 0].mean(dim=1)
+        return values
+
+    def of(self, state: State, options: Options) -> Floats:
+        """min_j f_j(h, p) of every candidate, (n,)."""
+        import torch
+
+        with torch.inference_mode():
+            h = self.scaled(of_state(state)[None], "state")
+            p = self.scaled(of_candidates(state, options), "candidate")
+            both = torch.cat([h.expand(len(p), -1), p], dim=-1)
+            values = torch.stack([network(both)[:, 0] for network in self.f]).min(dim=0).values
+        return np.asarray(values.numpy(), dtype=np.float64)
+
+    def policy(self) -> Policy:
+        def show(state: State, options: Options, rng: np.random.Generator) -> list[int]:
+            del rng
+            return best_slate(self.of(state, options).tolist(), options.categories, COLUMNS)
+
+        return show
+
+    def save(self, folder: Path) -> None:
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.contiguous() for name, tensor in self._tensors().items()}, folder / "value.safetensors")
+        card = {"state": self.shape[0], "candidate": self.shape[1], "learning": asdict(self.learning)}
+        (folder / "value.json").write_text(json.dumps(card, indent=2) + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Value:
+        from safetensors.torch import load_file
+
+        card = json.loads((folder / "value.json").read_text())
+        value = cls(card["state"], card["candidate"], ValueLearning(**card["learning"]))
+        kept = load_file(folder / "value.safetensors")
+        for name, tensor in value._tensors().items():
+            tensor.data.copy_(kept[name])
+        return value
+
+    def _tensors(self) -> dict[str, Tensor]:
+        parts = {"f": self.f, "target": self.target, "v": self.v, "scales": self.scales}
+        return {f"{part}.{name}": tensor for part, net in parts.items() for name, tensor in net.state_dict().items()}
+
+
+def _network(wide: int, hidden: int) -> nn.Module:
+    from torch import nn
+
+    layers = (nn.Linear(wide, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+    return nn.Sequential(*layers)
+
+
+def train_value(data: Transitions, learning: ValueLearning) -> tuple[Value, list[dict[str, float]]]:
+    """Seeded; every hundredth step's losses are answered beside the value."""
+    import torch
+
+    value = Value(data.states.shape[1], data.shown.shape[2], learning)
+    value.fit_scales(data)
+    h, after = value.scaled(data.states, "state"), value.scaled(data.after, "state")
+    P, r = value.scaled(data.shown, "candidate"), value.scaled(data.rewards[:, None], "reward")[:, 0]
+    going_on = 1 - torch.as_tensor(data.last, dtype=torch.float32)
+    f_steps = torch.optim.Adam(value.f.parameters(), lr=learning.rate)
+    v_steps = torch.optim.Adam(value.v.parameters(), lr=learning.rate)
+    luck = torch.Generator().manual_seed(learning.seed)
+    log: list[dict[str, float]] = []
+    for step in range(learning.steps):
+        rows = torch.randint(len(h), (learning.batch,), generator=luck)
+        with torch.no_grad():
+            best = torch.stack([value.q(net, h[rows], P[rows]) for net in value.target]).min(dim=0).values
+        v_loss = expectile_loss(best - value.v(h[rows])[:, 0], learning.expectile)
+        v_steps.zero_grad(set_to_none=True)
+        v_loss.backward()  # type: ignore[no-untyped-call]
+        v_steps.step()
+        with torch.no_grad():
+            wanted = r[rows] + learning.discount * going_on[rows] * value.v(after[rows])[:, 0]
+        f_loss = torch.stack([((wanted - value.q(net, h[rows], P[rows])) ** 2).mean() for net in value.f]).sum()
+        f_steps.zero_grad(set_to_none=True)
+        f_loss.backward()  # type: ignore[no-untyped-call]
+        f_steps.step()
+        with torch.no_grad():
+            for slow, fast in zip(value.target.parameters(), value.f.parameters(), strict=True):
+                slow.lerp_(fast, learning.target)
+        if step % 100 == 0 or step + 1 == learning.steps:
+            log.append({"step": step, "value_loss": float(v_loss.detach()), "q_loss": float(f_loss.detach())})
+    return value, log
