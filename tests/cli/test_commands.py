@@ -403,7 +403,7 @@ def test_answers_are_for_programs_too(palate: Palate) -> None:
         for path, command in ALL.items()
         if path and not hasattr(command, "commands") and "--json" not in {opt for p in command.params for opt in p.opts}
     }
-    assert without == set()
+    assert without == {"serve", "mcp"}  # all that these two answer is for programs
 
 
 HEAVY = ("torch", "numpy", "transformers", "diffusers", "sqlalchemy", "scipy", "PIL", "rich", "palate.studio")
