@@ -45,7 +45,7 @@ def visit(browser: Browser, service: Served) -> Iterator[Any]:
     """The owner's cookies, from having opened the printed address once."""
     context = browser.new_context()
     page = context.new_page()
-    page.goto(f"{service.address}/?token={service.fresh_token()}")
+    page.goto(f"{service.address}/#token={service.fresh_token()}")
     page.locator("header").wait_for()
     yield context.storage_state()
     context.close()

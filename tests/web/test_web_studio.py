@@ -95,7 +95,7 @@ def test_a_key_is_shown_once_works_and_is_revoked(opened: Open, service: Served)
 
 def test_the_printed_address_signs_in_and_leaves_no_token(browser: Browser, service: Served) -> None:
     page = browser.new_page()
-    page.goto(f"{service.address}/?token={service.fresh_token()}")
+    page.goto(f"{service.address}/#token={service.fresh_token()}")
     expect(page.get_by_role("heading", name="Explore")).to_be_visible()
     assert "token" not in page.url
     page.context.close()
@@ -128,7 +128,7 @@ def test_name_and_password_sign_in_and_a_wrong_one_is_told(browser: Browser, ser
 
 def test_signing_out_leads_to_the_sign_in_page(browser: Browser, service: Served) -> None:
     page = browser.new_page()
-    page.goto(f"{service.address}/?token={service.fresh_token()}")
+    page.goto(f"{service.address}/#token={service.fresh_token()}")
     page.locator("#page h1").wait_for()
     page.get_by_role("button", name="owner").click()
     page.get_by_role("button", name="Sign out").click()
