@@ -53,7 +53,7 @@ def rephrased(slots: Slots, rng: random.Random) -> str:
     text = slots.text(rng.randrange(3))
     for group in vocabulary()["synonyms"]:
         for word in group:
-            if re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) and rng.random() < 0.7:
+            if _says(text, word) and rng.random() < 0.7:
                 other = rng.choice([each for each in group if each != word])
                 text = re.sub(rf"\b{re.escape(word)}\b", other, text, count=1, flags=re.IGNORECASE)
                 break
@@ -107,7 +107,7 @@ def other_subject(slots: Slots, rng: random.Random) -> str:
 def _swapped(subject: str, rng: random.Random) -> str:
     for group in vocabulary()["groups"]:
         for word in group:
-            if re.search(rf"\b{re.escape(word)}\b", subject, re.IGNORECASE):
+            if _says(subject, word):
                 other = rng.choice([each for each in group if each != word])
                 return re.sub(rf"\b{re.escape(word)}\b", other, subject, count=1, flags=re.IGNORECASE)
     return ""
@@ -120,6 +120,10 @@ def imagined(slots: Slots, rng: random.Random) -> str:
     if rng.random() < 0.4:
         return bare.filled(subject=f"{slots.subject} made of {rng.choice(words['material'])}").text()
     return bare.filled(setting="", action="", rest=(rng.choice(words["twist"]), *bare.rest)).text()
+
+
+def _says(text: str, word: str) -> bool:
+    return word in text.casefold() and re.search(rf"\b{re.escape(word)}\b", text, re.IGNORECASE) is not None
 
 
 def _article(text: str) -> str:
