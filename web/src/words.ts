@@ -36,7 +36,7 @@ export const words = {
     random: "Mixed",
   } as Record<string, string>,
   weights: { clip: "Fits the words", mcos: "Distinctive", popularity: "Popular" } as Record<string, string>,
-  safety: { any: "Everything", moderate: "Moderate", strict: "Strict" } as Record<string, string>,
+  safety: { "": "As set for this home", any: "Everything", moderate: "Moderate", strict: "Strict" } as Record<string, string>,
 
   explore: {
     title: "Explore",
@@ -48,6 +48,7 @@ export const words = {
     everyPrompt: "All prompts",
     tag: "Subject",
     everyTag: "All subjects",
+    promptSearch: "Search prompts",
     dice: "Roll the dice: another prompt",
     columns: "Columns",
     sort: "Sort by",
