@@ -6,13 +6,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from recipes import checkpoints, clip, janus, package, work
+from recipes import checkpoints, janus, package, work
+
+TEMPLATE = (
+    "{% for turn in messages %}" + janus.PERSON + "{% for part in turn['content'] %}"
+    "{% if part['type'] == 'image' %}" + janus.PLACE + " " + janus.QUESTION + "{% endif %}"
+    "{% endfor %}{% endfor %} " + janus.ASSISTANT
+)
+"""A conversation as it was trained: whatever is asked about a picture, the one question that it was taught."""
 
 
 def stored_janus(source: Path, into: Path) -> None:
     """The checkpoint's network as float16: what `JanusForConditionalGeneration.from_pretrained` opens."""
     import torch
-    from transformers import PreTrainedTokenizerFast
+    from transformers import JanusImageProcessorPil, JanusProcessor, PreTrainedTokenizerFast
 
     options = work.read_json(source / "state.json")["options"]
     words = PreTrainedTokenizerFast.from_pretrained(source)
@@ -21,8 +28,9 @@ def stored_janus(source: Path, into: Path) -> None:
     network.load_state_dict(checkpoints.weights(source, "janus"), strict=False)
     network.tie_weights()
     network.to(torch.float16).save_pretrained(into)
-    words.save_pretrained(into)
-    clip.picture_processor().save_pretrained(into)
+    half = [0.5, 0.5, 0.5]
+    sight = JanusImageProcessorPil(size={"height": 64, "width": 64}, image_mean=half, image_std=half)
+    JanusProcessor(sight, words, chat_template=TEMPLATE, num_image_tokens=janus.PLACES).save_pretrained(into)
 
 
 def measured_janus(into: Path, seed: int, tests: int) -> dict[str, Any]:

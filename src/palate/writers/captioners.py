@@ -1,4 +1,4 @@
-"""Pictures into words: a BLIP-shaped network, any server that speaks OpenAI's chat with pictures, or words given."""
+"""Pictures into words: a BLIP or a Janus, any server that speaks OpenAI's chat with pictures, or words given."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from PIL import Image
 
 from palate.encoders.places import find_folder, read_config, require_sound
 from palate.errors import PalateError
-from palate.generators.endpoints import Endpoint, message_in, one_line
+from palate.generators.endpoints import Endpoint, message_in
 from palate.quiet import quietly
+from palate.writers.lines import LONGEST_CAPTION, clean
 from palate.writers.protocol import Captioner
 
-LONGEST_CAPTION = 300
-"""Characters: what an encoder reads of it is shorter still."""
+__all__ = ["LONGEST_CAPTION", "BlipCaptioner", "ChatCaptioner", "GivenCaptions", "clean", "open_captioner"]
+
 MOST_TOKENS = 40
 BATCH = 8
 ANSWER_SECONDS = 60.0
@@ -32,7 +33,7 @@ REFUSALS = ("i'm sorry", "sorry,", "i cannot", "i can't", "i am unable", "i'm un
 
 
 def open_captioner(name: str, *, device: str | None = None, key: str | None = None) -> Captioner:
-    """By hub id or folder of a BLIP, or by the address and model of a server: `http://localhost:11434#llava`."""
+    """By hub id or folder of a BLIP or a Janus, `pocket`, or by the address and model of a server: `http://localhost:11434#llava`."""
     if name in ("", "none"):
         raise PalateError(
             "no_captioner",
@@ -48,9 +49,13 @@ def open_captioner(name: str, *, device: str | None = None, key: str | None = No
         return ChatCaptioner(place, model, key=key)
     folder = find_folder(name, kind="janus")
     kind = read_config(folder, "config.json").get("model_type")
-    if kind != "blip":
-        raise PalateError("unknown_network", f"a captioner's model_type is blip, not {kind!r}", about=name)
+    if kind not in ("blip", "janus"):
+        raise PalateError("unknown_network", f"a captioner's model_type is blip or janus, not {kind!r}", about=name)
     require_sound(folder, name)
+    if kind == "janus":
+        from palate.writers.janus import JanusCaptioner
+
+        return JanusCaptioner(name, folder, device=device)
     return BlipCaptioner(name, folder, device=device)
 
 
@@ -164,11 +169,6 @@ def content_of(answer: object) -> str:
         texts = [part.get("text") for part in content if isinstance(part, dict)]
         content = " ".join(text for text in texts if isinstance(text, str))
     return content if isinstance(content, str) else ""
-
-
-def clean(text: str) -> str:
-    """One printable line without quotes around it, at most `LONGEST_CAPTION` characters."""
-    return one_line(text, LONGEST_CAPTION).strip(" \"'“”`*").removeprefix("[DEC]").strip()
 
 
 def data_address(picture: Image.Image) -> str:
