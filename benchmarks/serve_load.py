@@ -54,8 +54,9 @@ async def measure(address: str, rate: float, seconds: float, draw: bool) -> dict
         client.headers["X-CSRF-Token"] = session["csrf"]
         pictures = [one["id"] for one in (await client.get("/api/v1/pictures")).json()["items"]]
         models = [one["id"] for one in (await client.get("/api/v1/models")).json()["items"] if one["draws"]]
-        for _ in range(20):
-            await ask(client, pictures, random.Random(0))
+        chance = random.Random(0)
+        for _ in range(20):  # the first of them wait for the encoder
+            await ask(client, pictures, chance)
         if draw:
             order = {"models": models[:4], "prompt": "a load of circles", "count": 64}
             (await client.post("/api/v1/draw", json=order)).raise_for_status()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.exceptions import HTTPException
@@ -22,6 +23,8 @@ from palate.serve.serving import Here, Owning, Serving
 
 log = logging.getLogger("palate.serve")
 STATIC = Path(__file__).parent / "static"
+THREADS = 8
+"""Questions worked on at once: more would only take processor and connections from each other."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 NO_BUILD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Palate</title>
 <h1>Palate is running</h1>
@@ -83,6 +86,7 @@ def _route_of(scope: MutableMapping[str, Any]) -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     serving: Serving = app.state.serving
+    to_thread.current_default_thread_limiter().total_tokens = THREADS
     serving.errands.start()
     try:
         yield

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,12 @@ from palate.ranking import Ranking
 from palate.serve.gallery import Gallery, gallery_of, order, picture_rows_of
 from palate.studio import Studio
 
+if TYPE_CHECKING:
+    from palate.encoders.protocol import Encoder
+
 EMPTY = ("nothing_specified", "nothing_credited", "encoder_mismatch")
 BEST = 12
+OPENING = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +111,12 @@ class Library:
     @cached_property
     def reader(self) -> Reader:
         hub = self.asked_hub()
-        return Reader(self.studio.home, hub.space, lambda: self.studio.encoder)
+        return Reader(self.studio.home, hub.space, self.encoder)
+
+    def encoder(self) -> Encoder:
+        """Opened once, however many ask for it at the same time."""
+        with OPENING:
+            return self.studio.encoder
 
     def asked_hub(self) -> Hub:
         if self.hub is None:

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import uvicorn
 
@@ -64,7 +65,7 @@ def serve(
         timeout_graceful_shutdown=3,
         lifespan="on",
     )
-    with listening:
+    with listening, suppress(KeyboardInterrupt):  # which is how it is meant to end
         _Telling(config, lambda: announce(shown if token is None else f"{shown}#token={token}")).run([listening])
 
 

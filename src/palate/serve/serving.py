@@ -107,7 +107,12 @@ def serving_of(request: Request) -> Serving:
     return found
 
 
-Here = Annotated[Serving, Depends(serving_of)]
+async def here(request: Request) -> Serving:
+    """The same as a dependency; it waits for nothing, so it needs no thread."""
+    return serving_of(request)
+
+
+Here = Annotated[Serving, Depends(here)]
 
 
 def principal_of(request: Request) -> Principal | None:
