@@ -67,6 +67,12 @@ def asked(options: dict[str, Any], *names: str) -> str:
     )
 
 
+def ended(state: dict[str, Any]) -> str:
+    """Where a training was stopped before its last step: the words to add to its command."""
+    done, wanted = state["history"][-1]["step"], state["options"]["steps"]
+    return f", stopped after step {done}" if done < wanted else ""
+
+
 def note(folder: Path, title: str, lines: list[str], numbers: dict[str, Any]) -> None:
     """Numbers measured later: a section of the card, written anew each time, and an entry of measured.json."""
     card, kept = folder / "README.md", folder / "measured.json"

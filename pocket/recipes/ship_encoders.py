@@ -60,7 +60,7 @@ A `transformers.CLIPModel` for icons and emoji of 64 x 64 pixels. It knows nothi
 
 - Data: {len(sets)} icon sets under {licences} (see ATTRIBUTIONS), rendered at 64 x 64; captions made from names,
   other names, categories and looks. Logos are left out.
-- Made by: `python -m recipes.clip {package.asked(options)}` in pocket/, {minutes:.0f} minutes on
+- Made by: `python -m recipes.clip {package.asked(options)}` in pocket/{package.ended(state)}, {minutes:.0f} minutes on
   {options["threads"]} shared CPU core(s), then `python -m recipes.ship clip`.
 - With: torch {version("torch")}, transformers {version("transformers")}, seed {options["seed"]}.
 - Weights: float16, {weights.stat().st_size / 2**20:.1f} MiB, sha256 `{package.digest(weights)}`.
@@ -126,7 +126,7 @@ library_name: transformers
 A `transformers.Dinov2Model` for icons and emoji of 64 x 64 pixels, self-supervised: it was never shown a word.
 
 - Data: pictures of {len(sets)} icon sets (see ATTRIBUTIONS), rendered at 64 x 64. Logos are left out.
-- Made by: `python -m recipes.dino {package.asked(options)}` in pocket/,
+- Made by: `python -m recipes.dino {package.asked(options)}` in pocket/{package.ended(state)},
   {state["history"][-1]["seconds"] / 60:.0f} minutes on {options["threads"]} shared CPU core(s),
   then `python -m recipes.ship dino`.
 - With: torch {version("torch")}, transformers {version("transformers")}, seed {options["seed"]}.
