@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install 'palate[dev]'")
-from painted_world import Served, served
+from painted_world import Served, build_home, served
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 if TYPE_CHECKING:
@@ -35,12 +35,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with served(tmp_path_factory.mktemp("web") / "home") as running:
+def painted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("painted") / "home"
+    build_home(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def service(painted_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """What one file of tests draws and chooses, no other one sees."""
+    folder = tmp_path_factory.mktemp("web") / "home"
+    shutil.copytree(painted_home, folder)
+    with served(folder) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visit(browser: Browser, service: Served) -> Iterator[Any]:
     """The owner's cookies, from having opened the printed address once."""
     context = browser.new_context()

@@ -165,14 +165,16 @@ def model_of(name: str) -> Model:
 
 def build_home(folder: Path) -> None:
     """Every painter paints every prompt."""
-    studio = Studio.create(str(folder))
-    studio.config_set("encoder", "fake")
-    with studio.home.write() as connection:
-        model_rows.put(connection, [model_of(name) for name in MANNERS])
-    prompts = folder.parent / "prompts.jsonl"
-    prompts.write_text("".join(json.dumps({"prompt": text, "tag": tag}) + "\n" for text, tag in PROMPTS.items()))
-    studio.specify(prompts=prompts)
-    studio.close()
+    with pytest.MonkeyPatch.context() as patch:
+        use_painters(patch, pause=0)
+        studio = Studio.create(str(folder))
+        studio.config_set("encoder", "fake")
+        with studio.home.write() as connection:
+            model_rows.put(connection, [model_of(name) for name in MANNERS])
+        prompts = folder.parent / "prompts.jsonl"
+        prompts.write_text("".join(json.dumps({"prompt": text, "tag": tag}) + "\n" for text, tag in PROMPTS.items()))
+        studio.specify(prompts=prompts)
+        studio.close()
 
 
 @dataclass
@@ -189,10 +191,10 @@ class Served:
         return self.serving.token
 
 
-def use_painters(patch: pytest.MonkeyPatch) -> None:
+def use_painters(patch: pytest.MonkeyPatch, pause: float = 0.15) -> None:
     encoder = PaintersEye()
     patch.setattr(opening, "open_encoder", lambda *_, **__: encoder)
-    patch.setattr(executors, "generator_for", lambda model, *_: Painter(model.name, pause=0.15))
+    patch.setattr(executors, "generator_for", lambda model, *_: Painter(model.name, pause=pause))
     for used in (errands, ordering):
         patch.setattr(used, "open_workers", lambda *_: executors.Serial())
 
@@ -202,7 +204,6 @@ def served(folder: Path) -> Iterator[Served]:
     """The whole service over a socket; painting happens in this process."""
     with pytest.MonkeyPatch.context() as patch:
         use_painters(patch)
-        build_home(folder)
         rates = Rates(requests=Rate(1e9, 1e9), sign_in=Rate(1e9, 1e9), uploads=Rate(1e9, 1e9))
         studio = Studio.open(str(folder))
         serving = Serving(studio, rates=rates)

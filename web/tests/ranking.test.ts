@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { greScores, minMax, order, weighed } from "../src/logic/ranking";
+import { greScores, greWithin, minMax, order, weighed } from "../src/logic/ranking";
 
 describe("re-ranking", () => {
   it("brings the known values to 0..1 and leaves the unknown unknown", () => {
@@ -20,6 +20,11 @@ describe("re-ranking", () => {
       { id: "unlike", scores: { clip: 20, mcos: 0.6, popularity: 5 } },
     ];
     expect(greScores(items, { clip: 0, mcos: 1, popularity: 0 })).toEqual([0, 1]);
+  });
+  it("compares pictures within their prompt, and leaves too few of them undecided", () => {
+    const of = (prompt: string, clip: number) => ({ id: "", prompt: { id: prompt }, scores: { clip, mcos: 0.5, popularity: 1 } });
+    const items = [of("many", 10), of("many", 20), of("many", 30), of("few", 99), of("few", 1)];
+    expect(greWithin(items, { clip: 1, mcos: 0, popularity: 0 })).toEqual([0, 0.5, 1, 0.5, 0.5]);
   });
   it("puts the highest first, the unknown last, and keeps the order of equals", () => {
     expect(order([1, null, 3, 3, 2])).toEqual([2, 3, 4, 0, 1]);

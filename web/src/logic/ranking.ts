@@ -10,6 +10,9 @@ export const GEMREC_WEIGHTS: Weights = { clip: 1, mcos: 0.8, popularity: 0.2 };
 /** What a min-max is where nothing differs: neither good nor bad. */
 const UNDECIDED = 0.5;
 
+/** Of fewer pictures for a prompt, the one or two that are there say nothing about best and worst. */
+const FEWEST = 3;
+
 /** (value - min) / (max - min) over those that are known; null stays null. */
 export function minMax(values: readonly (number | null | undefined)[]): (number | null)[] {
   let low = Infinity;
@@ -83,6 +86,11 @@ export function order(values: readonly (number | null | undefined)[], descending
     });
 }
 
+function undecided({ scores }: Scored, weights: Weights): number | null {
+  const middle = (part: Part): number | null => (scores[part] == null ? null : UNDECIDED);
+  return weighed({ clip: middle("clip"), mcos: middle("mcos"), popularity: middle("popularity") }, weights);
+}
+
 /** As `greScores`, with the parts brought to 0..1 within each prompt: pictures of different prompts do not compare. */
 export function greWithin(items: readonly (Scored & { prompt: { id: string } | null })[], weights: Weights): (number | null)[] {
   const groups = new Map<string, number[]>();
@@ -94,11 +102,9 @@ export function greWithin(items: readonly (Scored & { prompt: { id: string } | n
   });
   const scores = new Array<number | null>(items.length).fill(null);
   for (const group of groups.values()) {
-    const inside = greScores(
-      group.map((at) => items[at] as Scored),
-      weights,
-    );
-    group.forEach((at, place) => (scores[at] = inside[place] ?? null));
+    const inside = group.map((at) => items[at] as Scored);
+    const found = group.length < FEWEST ? inside.map((item) => undecided(item, weights)) : greScores(inside, weights);
+    group.forEach((at, place) => (scores[at] = found[place] ?? null));
   }
   return scores;
 }
