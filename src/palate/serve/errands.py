@@ -252,6 +252,7 @@ class Errands:
         outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=1)
         self._show(errand)
         self._encode()
+        self.shelf.forget_own(errand.person)
         if outcome.errors:
             raise PalateError("drawing_failed", "; ".join(outcome.errors))
 

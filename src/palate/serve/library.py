@@ -49,7 +49,7 @@ class Library:
     """Why there is no hub to ask yet."""
     gallery: Gallery
     own: dict[str, Gallery] = field(default_factory=dict)
-    """A person's own pictures, as far as somebody looked."""
+    """What each person sees, as far as they looked."""
 
     @classmethod
     def load(cls, studio: Studio) -> Library:
@@ -71,13 +71,13 @@ class Library:
 
     def seen_by(self, person: str) -> Gallery:
         """What everybody sees, and what is this person's own."""
-        own = self.own.get(person)
-        if own is None:
+        seen = self.own.get(person)
+        if seen is None:
             with self.studio.home.read() as connection:
                 rows = picture_rows_of(connection, person)
             own = gallery_of(rows, self.models, self.hub, Weights(*self.studio.settings.weights), mine=True)
-            self.own[person] = own
-        return self.gallery if not len(own) else self._joined(own)
+            seen = self.own[person] = self._joined(own) if len(own) else self.gallery
+        return seen
 
     def _joined(self, own: Gallery) -> Gallery:
         shared = set(self.gallery.ids.tolist())
