@@ -77,10 +77,19 @@ def of_person(connection: Connection, person: str) -> list[Conversation]:
 
 
 def put_turn(connection: Connection, conversation: str, turn: Turn) -> None:
-    """The turn with its candidates; put again with pictures or a choice, it is the same turn."""
+    """The turn with its candidates; put again with pictures, it is the same turn."""
+    put_answer(connection, conversation, turn)
+    _put_candidates(connection, conversation, turn)
+
+
+def put_answer(connection: Connection, conversation: str, turn: Turn) -> None:
+    """The turn alone, its candidates being there and as they were."""
     row = {"conversation_id": conversation, "number": turn.number, "prompt": turn.prompt, "wish": turn.wish}
     row |= {"writer": turn.writer, "fallback": turn.fallback, "state": turn.state, "picked": turn.picked}
     upsert(connection, tables.turns, [row])
+
+
+def _put_candidates(connection: Connection, conversation: str, turn: Turn) -> None:
     rows = [
         {
             "conversation_id": conversation,

@@ -175,7 +175,7 @@ class Steering:
         done = replace(turn, state="none" if column is None else "picked", picked=column)
         with self.home.write() as connection:
             choice_rows.append(connection, choice)
-            conversations.put_turn(connection, self.conversation.id, done)
+            conversations.put_answer(connection, self.conversation.id, done)
             ids, found = vectors.load(connection, self.grounds.space, "picture", pictures_in([choice]))
         known = dict(zip(ids, self.grounds.taste.of_pictures(found), strict=True)) if ids else {}
         self.turns[-1] = done

@@ -6,6 +6,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from palate.errors import PalateError
 from palate.writers.variants import CATEGORIES, LONGEST, Brief, PromptWriter, Variant, Written
@@ -36,9 +37,10 @@ EMPTY_WORDS = frozenset(
 )
 
 
-def content_words(text: str) -> set[str]:
+@lru_cache(maxsize=512)
+def content_words(text: str) -> frozenset[str]:
     """Words that carry meaning, without a plural's s."""
-    return {word.rstrip("s") for word in WORD.findall(text.casefold()) if word not in EMPTY_WORDS}
+    return frozenset(word.rstrip("s") for word in WORD.findall(text.casefold()) if word not in EMPTY_WORDS)
 
 
 def same(text: str) -> str:
