@@ -39,7 +39,7 @@ def unet_of(width: int, words_width: int) -> UNet2DConditionModel:
         down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
         layers_per_block=1,
-        attention_head_dim=width // 64,
+        attention_head_dim=width // 48,
         cross_attention_dim=words_width,
         norm_num_groups=16,
     )
@@ -125,7 +125,7 @@ def pipeline_of(vae: Any, tower: Any, words: Any, unet: Any) -> StableDiffusionP
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
     parser = course.parser(__doc__, steps=8000, batch=128, rate=1e-3, tests=256, name="diffusion")
-    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--width", type=int, default=96)
     parser.add_argument("--average", type=float, default=0.998, help="how slowly the shipped average follows")
     parser.add_argument("--clip", default="clip", help="the work folder's CLIP")
     parser.add_argument("--autoencoder", default="autoencoder", help="the work folder's autoencoder")
