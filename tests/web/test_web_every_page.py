@@ -77,6 +77,11 @@ def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
     page.get_by_role("button", name="Stop here").click()
     page.locator(".podium").wait_for()
     found["podium"] = serious(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    for name in ("explore", "find", "my-data"):
+        page.goto(PAGES[name])
+        settled(page)
+        found[f"{name} on a phone"] = serious(page)
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
@@ -159,6 +164,7 @@ def test_light_and_dark_are_chosen_and_remembered(opened: Open) -> None:
     light = page.evaluate(ground)
     page.get_by_role("button", name="owner").click()
     page.get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     dark = page.evaluate(ground)
     assert dark != light
     page.reload()

@@ -66,8 +66,8 @@ export const words = {
     kept: (count: number) => `${count} kept`,
     keptHere: "Kept for this prompt",
     clear: "Let go of all",
-    rankKept: "Rank the kept",
-    findKept: "Find models like the kept",
+    rankKept: "Rank these",
+    findKept: "Find like these",
     loading: (have: number, total: number) => `${have.toLocaleString("en-GB")} of ${total.toLocaleString("en-GB")}`,
     shown: (count: number, total: number) =>
       count === total ? words.pictures(total) : `${count.toLocaleString("en-GB")} of ${words.pictures(total)}`,

@@ -68,8 +68,8 @@ const keys = [];
 const people = [{ id: "me", name: "me", role: "owner" }];
 
 const routes = {
-  "GET /session": () => ({ person: people[0], csrf: "x", can: { draw: true } }),
-  "POST /session": () => ({ person: people[0], csrf: "x", can: { draw: true } }), "DELETE /session": () => ({}),
+  "GET /session": () => ({ person: people[0], csrf: "x", can: { draw: true, choose: true, read: true, admin: true } }),
+  "POST /session": () => ({ person: people[0], csrf: "x", can: { draw: true, choose: true, read: true, admin: true } }), "DELETE /session": () => ({}),
   "GET /models": (q) => { const list = models.filter((one) => `${one.name} ${one.base} ${one.tags}`.toLowerCase().includes((q.get("q") ?? "").toLowerCase())); return { items: list.slice(+(q.get("offset") ?? 0), +(q.get("offset") ?? 0) + +(q.get("limit") ?? 100)), total: list.length }; },
   "GET /prompts": () => ({ items: prompts, total: prompts.length }),
   "GET /tags": () => ({ items: TAGS, total: TAGS.length }), "GET /bases": () => ({ items: BASES, total: 3 }),
