@@ -78,7 +78,7 @@ class Studio:
 
         added = adding.add_pictures(self.home, Path(folder), listing=listing, progress=progress)
         if encode and added.anything:
-            from palate.specify.encoding import encode_missing
+            from palate.specify.encoding import encode_missing, not_its_kind
 
             try:
                 encoded = encode_missing(self.home, self.encoder, progress=progress)
@@ -88,6 +88,7 @@ class Studio:
                 added.warnings.append(f"not encoded yet, so it cannot be searched: {error}")
             else:
                 added.refused.extend(encoded.refused.values())
+                added.warnings.extend([unfit] if (unfit := not_its_kind(self.home, self.encoder.name)) else [])
         return added
 
     def add_dataset(self, kind: str, folder: str | Path) -> Added:

@@ -232,6 +232,13 @@ def prompts(connection: Connection, ids: Sequence[str] | None = None) -> dict[st
     return {row.id: _prompt(row) for row in connection.execute(query)}
 
 
+def any_larger(connection: Connection, side: int) -> bool:
+    """Whether a picture here is wider or higher than so many pixels."""
+    columns = tables.pictures.c
+    query = select(columns.id).where((columns.width > side) | (columns.height > side)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """How much of everything is here."""
     names = ("models", "pictures", "files", "prompts", "drawings", "vectors", "choices")

@@ -17,6 +17,7 @@ from palate.catalogue.home import Home
 from palate.catalogue.records import spoken
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
+from palate.specify.encoding import not_its_kind
 
 if TYPE_CHECKING:
     from palate.encoders.protocol import Encoder
@@ -112,7 +113,7 @@ class Reader:
             self.words(asked.captions) if asked.captions else None,
             liked,
             tuple(liked_ids),
-            tuple(self._cut(asked)),
+            (*([unfit] if (unfit := not_its_kind(self.home, self.space.name)) else []), *self._cut(asked)),
         )
 
     def words(self, texts: Sequence[str]) -> Vectors:

@@ -26,6 +26,21 @@ BATCH = 64
 READERS = 2
 
 
+POCKET, LARGEST_ICON = "pocket", 128
+NOT_ITS_KIND = (
+    "the pocket encoder knows icons and emoji, and pictures here are larger: what it says of them means little; "
+    "`palate config set encoder openai/clip-vit-base-patch32` downloads one that knows photographs (0.6 GB)"
+)
+
+
+def not_its_kind(home: Home, encoder: str) -> str | None:
+    """The warning that goes with every answer where the pocket encoder looks at what it never learned."""
+    if encoder != POCKET:
+        return None
+    with home.read() as connection:
+        return NOT_ITS_KIND if picture_rows.any_larger(connection, LARGEST_ICON) else None
+
+
 @dataclass
 class Encoded:
     """How many vectors were made, and which pictures could not be read and why."""
