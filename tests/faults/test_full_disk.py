@@ -117,7 +117,7 @@ def test_every_write_that_fails_once_is_told_and_nothing_acknowledged_is_lost(
     fake_home(tmp_path / "empty")
     specify(tmp_path, "undisturbed", prompts)
     wanted = what_it_holds(tmp_path / "undisturbed")
-    for place in itertools.count(4, step):  # after two looks, and the name of who holds the lock, which may fail
+    for place in itertools.count(5, step):  # after three looks, and the name of who holds the lock, which may fail
         with monkeypatch.context() as patch:
             places = itertools.count(1)
             for call in ("write", "fsync", "replace"):

@@ -165,11 +165,12 @@ def test_light_and_dark_are_chosen_and_remembered(opened: Open) -> None:
     page.get_by_role("button", name="owner").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.wait_for_function(f"{ground} != '{light}'")  # colours fade over
+    page.wait_for_timeout(500)
     dark = page.evaluate(ground)
-    assert dark != light
     page.reload()
     page.locator("h1").first.wait_for()
-    assert page.evaluate(ground) == dark
+    page.wait_for_function(f"{ground} == '{dark}'")
 
 
 PICTURED = {
