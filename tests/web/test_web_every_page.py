@@ -165,12 +165,12 @@ def test_light_and_dark_are_chosen_and_remembered(opened: Open) -> None:
     page.get_by_role("button", name="owner").click()
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    page.wait_for_function(f"{ground} != '{light}'")  # colours fade over
-    page.wait_for_timeout(500)
+    expect(page.locator("body")).not_to_have_css("background-color", light)
+    page.wait_for_timeout(500)  # colours fade over
     dark = page.evaluate(ground)
     page.reload()
     page.locator("h1").first.wait_for()
-    page.wait_for_function(f"{ground} == '{dark}'")
+    expect(page.locator("body")).to_have_css("background-color", dark)
 
 
 PICTURED = {
