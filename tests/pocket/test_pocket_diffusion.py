@@ -21,6 +21,10 @@ def test_an_edge_that_is_missed_costs_more_than_a_shade() -> None:
     assert float(autoencoder.edges_error(lighter, flat)) == pytest.approx(0.1 + 0.1)
     # Half the pixels are off by 0.2 (0.1 in the mean); rows agree, columns differ by 0.2 everywhere.
     assert float(autoencoder.edges_error(striped, flat)) == pytest.approx(0.1 + 0.1 + 0.2)
+    redder = flat.clone()
+    redder[:, 0] += 0.3
+    colour = (0.2 + 0.1 + 0.1) / 3
+    assert float(autoencoder.edges_error(redder, flat)) == pytest.approx(0.1 + 0.1 + 4 * colour)
 
 
 def test_two_steps_of_each_recipe_make_a_pipeline_that_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
