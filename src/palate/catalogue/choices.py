@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, select
 
@@ -12,8 +12,8 @@ from palate.catalogue import tables
 from palate.catalogue.database import now
 from palate.errors import PalateError
 
-ChoiceKind = Literal["select", "like", "dislike", "rate", "battle", "sort", "pick", "skip"]
-KINDS: tuple[str, ...] = ("select", "like", "dislike", "rate", "battle", "sort", "pick", "skip")
+ChoiceKind = Literal["select", "like", "dislike", "rate", "battle", "sort", "pick", "skip", "undo", "pause", "resume"]
+KINDS: tuple[str, ...] = get_args(ChoiceKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,29 @@ def of_person(connection: Connection, person: str) -> list[Choice]:
     return [Choice(row.person, row.kind, row.payload, row.sequence, row.at) for row in connection.execute(query)]
 
 
+def standing(made: Iterable[Choice]) -> list[Choice]:
+    """What counts: of several answers to one slate the last unless taken back, and nothing said during a pause."""
+    counted: dict[object, Choice] = {}
+    paused = False
+    for place, choice in enumerate(made):
+        slate = (choice.payload.get("conversation"), choice.payload.get("turn"))
+        key: object = place if slate[0] is None else slate
+        if choice.kind in ("pause", "resume"):
+            paused = choice.kind == "pause"
+        elif choice.kind == "undo":
+            counted.pop(key, None)
+        elif not paused:
+            counted.pop(key, None)
+            counted[key] = choice
+    return list(counted.values())
+
+
+def is_paused(made: Iterable[Choice]) -> bool:
+    """Whether this person wants nothing more to be learned from what they choose."""
+    turns = [choice.kind for choice in made if choice.kind in ("pause", "resume")]
+    return turns[-1:] == ["pause"]
+
+
 def liked_pictures(connection: Connection, person: str) -> list[str]:
     """Pictures this person selected or liked and did not dislike later, latest first."""
     return list(reversed(_liked(of_person(connection, person))))
@@ -48,7 +71,7 @@ def liked_pictures(connection: Connection, person: str) -> list[str]:
 
 def disliked_pictures(connection: Connection, person: str) -> list[str]:
     """Pictures whose last word from this person was a dislike."""
-    last = {_picture(choice): choice.kind for choice in of_person(connection, person)}
+    last = {_picture(choice): choice.kind for choice in standing(of_person(connection, person))}
     return [picture for picture, kind in last.items() if picture is not None and kind == "dislike"]
 
 
@@ -63,7 +86,7 @@ def likings(connection: Connection) -> dict[str, list[str]]:
 
 def _liked(made: Iterable[Choice]) -> list[str]:
     liked: dict[str, None] = {}
-    for choice in made:
+    for choice in standing(made):
         picture = _picture(choice)
         if picture is None:
             continue

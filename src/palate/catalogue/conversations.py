@@ -1,4 +1,7 @@
-"""Conversations that steer: turns, the candidates of each, what was shown with which pictures, what was picked."""
+"""Conversations that steer: turns, the candidates of each, what was shown with which pictures, what was picked.
+
+Turns make a tree: who goes back and answers otherwise begins a branch, and the old one stays.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from palate.catalogue import tables
 from palate.catalogue.database import now, upsert
@@ -24,6 +27,8 @@ class Conversation:
     prompt: str
     model_id: str | None
     seed: int
+    current: int | None = None
+    """The number of the turn that the person is at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ class Turn:
     candidates: tuple[Candidate, ...]
     state: TurnState = "open"
     picked: int | None = None
+    parent: int | None = None
+    """The turn that led here, and by `via`, the column that was picked there (none: by a wish alone)."""
+    via: int | None = None
 
     @property
     def slate(self) -> list[Candidate]:
@@ -66,14 +74,20 @@ def get(connection: Connection, id: str, person: str) -> Conversation:
     row = connection.execute(select(tables.conversations).where(columns.id == id, columns.person == person)).first()
     if row is None:
         raise PalateError("unknown_conversation", "there is no such conversation", about=id[:64])
-    return Conversation(row.id, row.person, row.prompt, row.model_id, row.seed)
+    return Conversation(row.id, row.person, row.prompt, row.model_id, row.seed, row.current)
 
 
 def of_person(connection: Connection, person: str) -> list[Conversation]:
     """Oldest first."""
     columns = tables.conversations.c
     query = select(tables.conversations).where(columns.person == person).order_by(columns.made, columns.id)
-    return [Conversation(row.id, row.person, row.prompt, row.model_id, row.seed) for row in connection.execute(query)]
+    rows = connection.execute(query)
+    return [Conversation(row.id, row.person, row.prompt, row.model_id, row.seed, row.current) for row in rows]
+
+
+def set_current(connection: Connection, conversation: str, number: int) -> None:
+    columns = tables.conversations.c
+    connection.execute(update(tables.conversations).where(columns.id == conversation).values(current=number))
 
 
 def put_turn(connection: Connection, conversation: str, turn: Turn) -> None:
@@ -86,6 +100,7 @@ def put_answer(connection: Connection, conversation: str, turn: Turn) -> None:
     """The turn alone, its candidates being there and as they were."""
     row = {"conversation_id": conversation, "number": turn.number, "prompt": turn.prompt, "wish": turn.wish}
     row |= {"writer": turn.writer, "fallback": turn.fallback, "state": turn.state, "picked": turn.picked}
+    row |= {"parent": turn.parent, "via": turn.via}
     upsert(connection, tables.turns, [row])
 
 
@@ -126,9 +141,22 @@ def turns_of(connection: Connection, conversation: str) -> list[Turn]:
             tuple(made.get(row.number, ())),
             row.state,
             row.picked,
+            row.parent,
+            row.via,
         )
         for row in connection.execute(rows)
     ]
+
+
+def path(turns: Sequence[Turn], number: int) -> list[Turn]:
+    """The turns from the first to this one, each led to by the one before."""
+    by_number = {turn.number: turn for turn in turns}
+    found: list[Turn] = []
+    at: int | None = number
+    while at in by_number:
+        found.append(by_number[at])
+        at = by_number[at].parent
+    return found[::-1]
 
 
 @dataclass(frozen=True, slots=True)

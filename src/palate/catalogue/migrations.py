@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection, delete, inspect, select
+from sqlalchemy import Connection, delete, inspect, select, text
 
 from palate.catalogue import tables
 from palate.errors import PalateError
@@ -27,7 +27,23 @@ def add_conversations(connection: Connection) -> None:
     tables.metadata.create_all(connection, tables=list(added))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (create_everything, add_people, add_conversations)
+def add_branches(connection: Connection) -> None:
+    """4: turns know what led to them, so that one can go back; until now each led to the next."""
+    there = {
+        column["name"] for table in ("turns", "conversations") for column in inspect(connection).get_columns(table)
+    }
+    if "parent" in there:  # made by the first step, which makes today's tables
+        return
+    for table, column in (("turns", "parent"), ("turns", "via"), ("conversations", "current")):
+        connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column} INTEGER"))
+    before = "FROM turns AS b WHERE b.conversation_id = turns.conversation_id AND b.number = turns.number - 1"
+    led = f"UPDATE turns SET parent = number - 1, via = (SELECT b.picked {before}) WHERE number > 1"  # noqa: S608
+    last = "(SELECT MAX(number) FROM turns WHERE turns.conversation_id = conversations.id)"
+    for statement in (led, f"UPDATE conversations SET current = {last}"):  # noqa: S608
+        connection.execute(text(statement))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (create_everything, add_people, add_conversations, add_branches)
 
 
 def version_of(connection: Connection) -> int:

@@ -253,7 +253,7 @@ uploads = Table(
 Index("uploads_by_person", uploads.c.person_id)
 
 errands = Table(
-    "errands",  # what a person asked the service to do: draw, import, specify
+    "errands",  # what a person asked the service to do: draw, import, specify, steer
     metadata,
     Column("id", String, primary_key=True),
     Column("person_id", ForeignKey("persons.id"), nullable=False),
@@ -285,6 +285,7 @@ conversations = Table(
     Column("model_id", String),
     Column("seed", BigInteger, nullable=False),
     Column("made", Float, nullable=False),
+    Column("current", Integer),  # the turn that the person is at
 )
 Index("conversations_by_person", conversations.c.person, conversations.c.made)
 
@@ -299,6 +300,8 @@ turns = Table(
     Column("fallback", Text),  # why the writer that was asked for did not write all of it
     Column("state", String, nullable=False),  # open | picked | none
     Column("picked", Integer),
+    Column("parent", Integer),  # the turn whose answer led here, and `via` the column that was picked there
+    Column("via", Integer),
 )
 
 candidates = Table(

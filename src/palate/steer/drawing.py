@@ -29,7 +29,9 @@ def draw_slate(
     home: Home, settings: Settings, encoder: Encoder, steering: Steering, *, progress: Progress = nothing
 ) -> list[list[str]]:
     """Pictures' ids, a list a column, with vectors; what was drawn before is not drawn again."""
-    conversation, turn = steering.conversation, steering.turns[-1]
+    conversation, turn = steering.conversation, steering.current
+    if turn is None:
+        raise PalateError("no_open_turn", "there is no slate to draw", hint="ask for the next turn first")
     [model], everything = able_models(home, [conversation.model_id or ""])
     seeds = range(1000 * conversation.seed + 1, 1000 * conversation.seed + 1 + PICTURES)
     with home.writing():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,12 +52,12 @@ class Grounds:
     term_features: Floats
 
 
-def grounds_of(home: Home, space: Space, encoder: Encoder) -> Grounds:
-    """From the home's pictures, and from the vocabulary's words."""
+def grounds_of(home: Home, space: Space, encoder: Encoder, *, among: Sequence[str] | None = None) -> Grounds:
+    """From the home's pictures, or those with these ids, and from the vocabulary's words."""
     terms = tuple(dict.fromkeys(term for slot in SLOTS for term in vocabulary()[slot]))
     words = encoder.encode_words([f"a picture, {term}" for term in terms])
     with home.read() as connection:
-        _, pictures = vectors.load(connection, space, "picture")
+        _, pictures = vectors.load(connection, space, "picture", among)
     if len(pictures) > BASIS_PICTURES:
         pictures = pictures[np.random.default_rng(0).choice(len(pictures), BASIS_PICTURES, replace=False)]
     taste = taste_space(pictures, words)
@@ -74,7 +75,8 @@ def taste_in(home: Home, grounds: Grounds, encoder: Encoder, person: str, heads:
     """What is believed of a person by all that they said and chose since they last began anew."""
     with home.read() as connection:
         said = conversations.stated(connection, person)
-        made = [choice for choice in choice_rows.of_person(connection, person) if choice.sequence > said.after]
+        everything = choice_rows.standing(choice_rows.of_person(connection, person))
+        made = [choice for choice in everything if choice.sequence > said.after]
         ids, found = vectors.load(connection, grounds.space, "picture", pictures_in(made))
     known = dict(zip(ids, grounds.taste.of_pictures(found), strict=True)) if ids else {}
     belief = beginning(grounds, heads)
@@ -110,10 +112,17 @@ class Steering:
         self._asked = encoder.encode_words([conversation.prompt])[0]
         with home.read() as connection:
             self.turns = conversations.turns_of(connection, conversation.id)
+        self._at = conversation.current or len(self.turns)
+
+    @property
+    def current(self) -> Turn | None:
+        """The turn that the person is at; None before the first."""
+        return self.turns[self._at - 1] if self.turns else None
 
     def next_turn(self, wish: str = "") -> Turn:
         """25 candidates, each with what it is worth and the doubt, and the slate; kept, and not drawn yet."""
-        if self.turns and self.turns[-1].state == "open":
+        at = self.current
+        if at is not None and at.state == "open":
             raise PalateError("turn_open", "the last slate was not answered yet", hint="pick a column, or none")
         if len(self.turns) >= MOST_TURNS:
             raise PalateError(
@@ -144,6 +153,8 @@ class Steering:
             for at, variant in enumerate(written.variants)
         )
         turn = Turn(number, brief.prompt, brief.wish, written.writer, written.fallback, candidates)
+        if at is not None:
+            turn = replace(turn, parent=at.number, via=at.picked)
         self._keep(turn)
         return turn
 
@@ -163,41 +174,56 @@ class Steering:
         slate = turn.slate
         if column is not None and not 0 <= column < len(slate):
             raise PalateError("no_such_column", f"there are columns 1 to {len(slate)}", about=str(column + 1))
-        payload: dict[str, object] = {
-            "conversation": self.conversation.id,
-            "turn": turn.number,
-            "columns": [list(candidate.pictures) for candidate in slate],
-            "column": column,
-        }
-        if column is not None and slate[column].pictures:
-            payload["picture"] = slate[column].pictures[0]
-        choice = Choice(self.conversation.person, "skip" if column is None else "pick", payload)
-        done = replace(turn, state="none" if column is None else "picked", picked=column)
+        choice = choice_of(self.conversation, turn, column)
+        done = answered(turn, column)
         with self.home.write() as connection:
             choice_rows.append(connection, choice)
             conversations.put_answer(connection, self.conversation.id, done)
             ids, found = vectors.load(connection, self.grounds.space, "picture", pictures_in([choice]))
         known = dict(zip(ids, self.grounds.taste.of_pictures(found), strict=True)) if ids else {}
-        self.turns[-1] = done
+        self.turns[done.number - 1] = done
         self.belief = after(self.belief, choice, known) or self.belief
         return done
 
     def _open(self) -> Turn:
-        if not self.turns or self.turns[-1].state != "open":
+        turn = self.current
+        if turn is None or turn.state != "open":
             raise PalateError("no_open_turn", "there is no slate to answer", hint="ask for the next turn first")
-        return self.turns[-1]
+        return turn
 
     def _keep(self, turn: Turn) -> Turn:
         with self.home.write() as connection:
             conversations.put_turn(connection, self.conversation.id, turn)
-        self.turns = [*(kept for kept in self.turns if kept.number != turn.number), turn]
+            conversations.set_current(connection, self.conversation.id, turn.number)
+        self.turns[turn.number - 1 :] = [turn, *self.turns[turn.number :]]
+        self._at = turn.number
         return turn
 
     def _brief(self, wish: str, seed: int) -> Brief:
-        picked = [turn.slate[turn.picked].text for turn in self.turns if turn.picked is not None]
+        way = conversations.path(self.turns, self._at)
+        led = [(turn, follower.via) for turn, follower in pairwise(way)] + [(turn, turn.picked) for turn in way[-1:]]
+        picked = [turn.slate[column].text for turn, column in led if column is not None]
         shown = conversations.shown_texts(self.turns)
         prompt = picked[-1] if picked else self.conversation.prompt
         return Brief(prompt, wish, tuple(picked[:-1]), shown, seed)
+
+
+def choice_of(conversation: Conversation, turn: Turn, column: int | None) -> Choice:
+    """The event that says which column of a slate was picked, or that none was."""
+    slate = turn.slate
+    payload: dict[str, object] = {
+        "conversation": conversation.id,
+        "turn": turn.number,
+        "columns": [list(candidate.pictures) for candidate in slate],
+        "column": column,
+    }
+    if column is not None and slate[column].pictures:
+        payload["picture"] = slate[column].pictures[0]
+    return Choice(conversation.person, "skip" if column is None else "pick", payload)
+
+
+def answered(turn: Turn, column: int | None) -> Turn:
+    return replace(turn, state="none" if column is None else "picked", picked=column)
 
 
 def worth_and_faith(belief: Belief, features: Floats, faith: Floats) -> Floats:

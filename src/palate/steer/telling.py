@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,17 @@ LONGEST_WORDS = 100
 MOST_WORDS = 50
 
 
-def show(home: Home, grounds: Grounds, encoder: Encoder, person: str) -> dict[str, Any]:
-    """Liked and disliked words and how sure that is, the pictures they would like best, and what they said."""
+def show(
+    home: Home, grounds: Grounds, encoder: Encoder, person: str, *, among: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Liked and disliked words and how sure that is, the pictures they would like best, and what they said.
+
+    Pictures are sought in the whole home, or among those with these ids.
+    """
     taste = taste_in(home, grounds, encoder, person)
     with home.read() as connection:
         said = conversations.stated(connection, person)
-        ids, found = vectors.load(connection, grounds.space, "picture")
+        ids, found = vectors.load(connection, grounds.space, "picture", among)
     told: dict[str, Any] = {"person": person, "learned_from": taste.learned, "said": said.words}
     if not taste.learned and not said.words:
         return {**told, "likes": [], "dislikes": [], "pictures": []}
