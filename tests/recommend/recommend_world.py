@@ -25,3 +25,15 @@ def checkerboard(seed: int = 0) -> tuple[Histories, Histories, np.ndarray]:
     learned = [walk(person % 2) for person in range(PEOPLE)]
     asked = [walk(person % 2) for person in range(20)]
     return learned, [one[:-1] for one in asked], np.array([one[-1] for one in asked])
+
+
+def content() -> dict[str, np.ndarray]:
+    """What is known of the items themselves: their colour, and where on the circle they lie."""
+    colour, angle = np.arange(ITEMS) % 2, np.arange(ITEMS) // 2 * 4 * np.pi / ITEMS
+    look = np.column_stack([colour, 1 - colour, np.cos(angle), np.sin(angle)]).astype(np.float32)
+    words = np.column_stack([1 + colour, 3 + np.arange(ITEMS) // 2])
+    return {
+        "text": look,
+        "pictures": look @ np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0],
+        "words": words,
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recommend_world import ITEMS, checkerboard
+from recommend_world import ITEMS, checkerboard, content
 
 from palate.errors import PalateError
 from palate.recommend import keeping
@@ -27,7 +27,7 @@ def fitted() -> Fitted:
 
     def fit(method: Method) -> Recommender:
         if method.name not in known:
-            known[method.name] = method.make(**method.small).fit(learned, ITEMS)
+            known[method.name] = method.made(method.small, content()).fit(learned, ITEMS)
         return known[method.name]
 
     return fit
@@ -74,7 +74,8 @@ def test_what_is_kept_scores_like_what_was_fitted(method: Method, fitted: Fitted
     ids=["one-choice", "twice-the-same", "one-without-any"],
 )
 def test_very_little_to_learn_from_is_no_error(method: Method, histories: list[np.ndarray]) -> None:
-    scores = method.make(**method.small).fit(histories, 2).score([np.array([0])])
+    two = {name: known[:2] for name, known in content().items()}
+    scores = method.made(method.small, two).fit(histories, 2).score([np.array([0])])
     assert np.isfinite(scores).all()
 
 

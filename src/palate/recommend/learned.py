@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from palate.errors import PalateError
-from palate.recommend.histories import Histories, Scores, State
+from palate.recommend.histories import Histories, Items, Scores, State
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +23,8 @@ LONGEST_GRADIENT = 5.0
 class Learned(ABC):
     """Adam over batches of people; everything random follows from the seed."""
 
+    remembered: ClassVar[tuple[str, ...]] = ()
+    """Arrays of the recommender that are kept with its weights, such as what is known of the items."""
     epochs: int = 50
     batch: int = 256
     rate: float = 1e-3
@@ -88,6 +90,8 @@ class Learned(ABC):
     def restore(self, state: State) -> Self:
         import torch
 
+        for name in self.remembered:
+            setattr(self, name, np.array(state[name]))
         self._begin(int(state["item_count"]))
         self.network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
         self.network.eval()
@@ -102,6 +106,8 @@ class Learned(ABC):
 
         self.network = self.build(items)
         self.network.register_buffer("item_count", torch.tensor(items))
+        for name in self.remembered:
+            self.network.register_buffer(name, torch.from_numpy(np.array(getattr(self, name))))
 
 
 def rows_of(histories: Histories, items: int) -> torch.Tensor:
@@ -112,3 +118,43 @@ def rows_of(histories: Histories, items: int) -> torch.Tensor:
     for row, history in zip(rows, histories, strict=True):
         row[torch.as_tensor(history)] = 1.0
     return rows
+
+
+def pooled(embedding: torch.Tensor, histories: Histories) -> torch.Tensor:
+    """The mean of a person's items, each counted once; nothing for nobody. (items, w) -> (people, w)"""
+    import torch
+    from torch.nn.functional import embedding_bag
+
+    flat, starts = flattened(histories)
+    if not len(flat):
+        return torch.zeros(len(histories), embedding.shape[1])
+    return embedding_bag(flat, embedding, starts, mode="mean")
+
+
+def flattened(histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
+    """All items of all people in one row, and where each person's begin."""
+    import torch
+
+    own = [np.unique(history) for history in histories]
+    starts = np.concatenate([[0], np.cumsum([len(history) for history in own])[:-1]]).astype(np.int64)
+    return torch.from_numpy(np.concatenate([*own, np.empty(0, np.int64)])), torch.from_numpy(starts)
+
+
+def without(embedding: torch.Tensor, histories: Histories, picked: torch.Tensor) -> torch.Tensor:
+    """A person's mean item without one of them at a time, so that none is its own evidence. (p, k) -> (p, k, w)"""
+    import torch
+
+    sizes = torch.tensor([len(np.unique(history)) for history in histories])[:, None, None]
+    sums = pooled(embedding, histories)[:, None, :] * sizes
+    left: torch.Tensor = (sums - embedding[picked]) / (sizes - 1).clamp_min(1)
+    return left
+
+
+def picks(histories: Histories, count: int) -> torch.Tensor:
+    """`count` of each person's choices, drawn at random with replacement. (people, count)"""
+    import torch
+
+    drawn = torch.rand(len(histories), count).numpy()
+    own: list[Items] = [np.unique(history) for history in histories]
+    chosen = [items[(row * len(items)).astype(np.int64)] for row, items in zip(drawn, own, strict=True)]
+    return torch.from_numpy(np.stack(chosen))

@@ -7,17 +7,25 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+from numpy.typing import NDArray
+
 from palate.errors import PalateError
 from palate.recommend.als import ALS
+from palate.recommend.autorec import AutoRec
 from palate.recommend.bert4rec import BERT4Rec
 from palate.recommend.diffrec import DiffRec
 from palate.recommend.ease import Ease
 from palate.recommend.gru4rec import GRU4Rec
+from palate.recommend.irgan import IRGAN
 from palate.recommend.itemknn import ItemKNN
 from palate.recommend.multvae import MultVAE
 from palate.recommend.popularity import Popularity
 from palate.recommend.protocol import Recommender
 from palate.recommend.sasrec import SASRec
+from palate.recommend.tiger import Tiger
+
+Content = Mapping[str, NDArray[Any]]
+"""What is known of the items themselves, each (items, ...): see `Method.content`."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,18 @@ class Method:
     """Settings that suit a few hundred people and a few dozen items."""
     sequential: bool = False
     """Whether it reads the order of choices, and means nothing where that is not known."""
+    content: tuple[str, ...] = ()
+    """What has to be known of the items themselves: `text` and `pictures` are vectors, `words` are numbered."""
+    helped: tuple[str, ...] = ()
+    """What is used where it is known, and replaced by who chose what where it is not."""
+
+    def made(self, settings: Mapping[str, Any], content: Content) -> Recommender:
+        """With those of the items' vectors that it reads."""
+        lacking = [name for name in self.content if name not in content]
+        if lacking:
+            raise PalateError("no_content", f"'{self.name}' needs the items' {' and '.join(lacking)}")
+        known = {name: content[name] for name in (*self.content, *self.helped) if name in content}
+        return self.make(**settings, **known)
 
 
 def every(**axes: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
@@ -40,6 +60,7 @@ def every(**axes: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
 
 SMALL = {"hidden": 64, "epochs": 40, "batch": 64, "rate": 1e-2}
 SMALL_SEQUENCES = {"width": 32, "epochs": 30, "batch": 64, "rate": 3e-3, "dropped": 0.0}
+SMALL_NAMES = {"naming": {"codes": 6, "levels": 2, "latent": 8, "steps": 300}, **SMALL_SEQUENCES}
 
 METHODS: Mapping[str, Method] = {
     method.name: method
@@ -53,12 +74,17 @@ METHODS: Mapping[str, Method] = {
             every(factors=(64, 128), trust=(1.0, 4.0), penalty=(10.0, 50.0)),
             {"factors": 8, "penalty": 0.1},
         ),
+        Method("autorec", AutoRec, every(unseen=(0.02, 0.1, 0.5), epochs=(50, 100)), SMALL),
         Method("multdae", MultVAE, every(most=(0.0,), decay=(0.0, 0.01), epochs=(50, 100)), {"most": 0.0, **SMALL}),
         Method("multvae", MultVAE, every(most=(0.1, 0.2, 0.5), epochs=(50, 100)), SMALL),
         Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(50, 100)), SMALL),
+        Method("irgan", IRGAN, every(alone=(0.5, 0.8), epochs=(50, 100)), {"epochs": 30, "batch": 64, "rate": 1e-2}),
         Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES, sequential=True),
+        Method(
+            "tiger", Tiger, every(dropped=(0.1, 0.3), epochs=(60, 120)), SMALL_NAMES, sequential=True, helped=("text",)
+        ),
     )
 }
 
