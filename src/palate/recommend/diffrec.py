@@ -53,11 +53,8 @@ class DiffRec(Learned):
         import torch
         from torch.nn.functional import dropout, normalize
 
-        half = TIME_WIDTH // 2
-        waves = times[:, None] * torch.exp(-math.log(10000) * torch.arange(half) / half)
-        when = self.network["time"](torch.cat([waves.cos(), waves.sin()], dim=1))
         seen = dropout(normalize(noisy, dim=1), 0.5, training=self.network.training)
-        guess: torch.Tensor = self.network["denoiser"](torch.cat([seen, when], dim=1))
+        guess: torch.Tensor = self.network["denoiser"](torch.cat([seen, self.network["time"](waves(times))], dim=1))
         return guess
 
     def loss(self, histories: Histories) -> torch.Tensor:
@@ -65,20 +62,34 @@ class DiffRec(Learned):
         import torch
 
         rows = rows_of(histories, self.items)
-        kept = self.kept()
         times = torch.randint(0, self.steps, (len(rows),))
-        share = kept[times][:, None]
-        noisy = share.sqrt() * rows + (1 - share).sqrt() * torch.randn_like(rows)
+        error = (self.guessed(self.noisy(rows, times), times) - rows).square().mean(1)
+        return (self.weights()[times] * error).mean()
+
+    def noisy(self, x: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
+        """Equation 3's x_t of x_0 at t = `times` + 1. (b, d), (b,)"""
+        import torch
+
+        share = self.kept()[times][:, None]
+        made: torch.Tensor = share.sqrt() * x + (1 - share).sqrt() * torch.randn_like(x)
+        return made
+
+    def weights(self) -> torch.Tensor:
+        """Of each step in equation 10, 1 on average. (T,)"""
+        import torch
+
+        kept = self.kept()
         ratio = kept / (1 - kept)
         falls = torch.cat([torch.ones(1), (ratio[:-1] - ratio[1:]) / 2])
-        error = (self.guessed(noisy, times) - rows).square().mean(1)
-        return (falls[times] / falls.mean() * error).mean()
+        return falls / falls.mean()
 
     def answer(self, histories: Histories) -> torch.Tensor:
+        return self.back(rows_of(histories, self.items))
+
+    def back(self, x: torch.Tensor) -> torch.Tensor:
         """The means of the way back, from the history itself (equation 8 without its noise)."""
         import torch
 
-        x = rows_of(histories, self.items)
         kept = self.kept()
         for time in reversed(range(self.steps)):
             guess = self.guessed(x, torch.full((len(x),), time))
@@ -88,3 +99,12 @@ class DiffRec(Learned):
             step = now / before
             x = (step.sqrt() * (1 - before) * x + before.sqrt() * (1 - step) * guess) / (1 - now)
         return x
+
+
+def waves(times: torch.Tensor) -> torch.Tensor:
+    """A step's number as sines and cosines (Vaswani et al. 2017). (b,) -> (b, TIME_WIDTH)"""
+    import torch
+
+    half = TIME_WIDTH // 2
+    angles = times[:, None] * torch.exp(-math.log(10000) * torch.arange(half) / half)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)

@@ -36,15 +36,15 @@ class GRU4Rec(NextItem):
         lengths = (ids != 0).sum(1).clamp_min(1)
         total = ids.shape[1]
         # The unit reads from the front: items are moved there, and back to the end afterwards.
-        front = _rolled(ids, lengths - total)
+        front = rolled(ids, lengths - total)
         seen = self.network["dropout"](self.network["items_in"](front))
         packed = pack_padded_sequence(seen, lengths, batch_first=True, enforce_sorted=False)
         read, _ = pad_packed_sequence(self.network["reader"](packed)[0], batch_first=True, total_length=total)
-        found: torch.Tensor = self.network["out"](_rolled(read, total - lengths))
+        found: torch.Tensor = self.network["out"](rolled(read, total - lengths))
         return found
 
 
-def _rolled(rows: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
+def rolled(rows: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
     """Each row moved to the right by its own number of places, round the end. (b, t, ...), (b,)"""
     import torch
 

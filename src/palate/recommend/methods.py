@@ -13,16 +13,23 @@ from palate.errors import PalateError
 from palate.recommend.als import ALS
 from palate.recommend.autorec import AutoRec
 from palate.recommend.bert4rec import BERT4Rec
+from palate.recommend.contrastvae import ContrastVAE
 from palate.recommend.diffrec import DiffRec
+from palate.recommend.dream import Dream
 from palate.recommend.ease import Ease
 from palate.recommend.gru4rec import GRU4Rec
+from palate.recommend.idnp import IDNP
 from palate.recommend.irgan import IRGAN
 from palate.recommend.itemknn import ItemKNN
+from palate.recommend.ldiffrec import LDiffRec
+from palate.recommend.llm2bert4rec import LLM2BERT4Rec
 from palate.recommend.multvae import MultVAE
 from palate.recommend.popularity import Popularity
 from palate.recommend.protocol import Recommender
 from palate.recommend.sasrec import SASRec
+from palate.recommend.svae import SVAE
 from palate.recommend.tiger import Tiger
+from palate.recommend.vaser import VASER
 
 Content = Mapping[str, NDArray[Any]]
 """What is known of the items themselves, each (items, ...): see `Method.content`."""
@@ -78,10 +85,26 @@ METHODS: Mapping[str, Method] = {
         Method("multdae", MultVAE, every(most=(0.0,), decay=(0.0, 0.01), epochs=(50, 100)), {"most": 0.0, **SMALL}),
         Method("multvae", MultVAE, every(most=(0.1, 0.2, 0.5), epochs=(50, 100)), SMALL),
         Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(50, 100)), SMALL),
+        Method("ldiffrec", LDiffRec, every(clusters=(1, 2), epochs=(50, 100)), {"latent": 16, **SMALL}),
         Method("irgan", IRGAN, every(alone=(0.5, 0.8), epochs=(50, 100)), {"epochs": 30, "batch": 64, "rate": 1e-2}),
         Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES, sequential=True),
+        Method("svae", SVAE, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
+        Method("vaser", VASER, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
+        Method(
+            "contrastvae", ContrastVAE, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True
+        ),
+        Method("idnp", IDNP, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES, sequential=True),
+        Method("dream", Dream, every(basket=(2, 5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
+        Method(
+            "llm2bert4rec",
+            LLM2BERT4Rec,
+            every(dropped=(0.2, 0.5), epochs=(60, 120)),
+            SMALL_SEQUENCES,
+            sequential=True,
+            content=("text",),
+        ),
         Method(
             "tiger", Tiger, every(dropped=(0.1, 0.3), epochs=(60, 120)), SMALL_NAMES, sequential=True, helped=("text",)
         ),

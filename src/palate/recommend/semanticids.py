@@ -68,13 +68,13 @@ def _networks(x: torch.Tensor, naming: Naming) -> tuple[torch.nn.Module, torch.n
         residual = encoder(x)
     residual = residual.clone()
     for _ in range(naming.levels):
-        book = _means(residual, naming.codes)
+        book = k_means(residual, naming.codes)
         books.append(nn.Parameter(book))
         residual = residual - book[torch.cdist(residual, book).argmin(1)]
     return encoder, decoder, books
 
 
-def _means(x: torch.Tensor, count: int, rounds: int = 20) -> torch.Tensor:
+def k_means(x: torch.Tensor, count: int, rounds: int = 20) -> torch.Tensor:
     """k-means (Lloyd 1982) from items drawn at random; an empty cluster begins again at an item."""
     import torch
 

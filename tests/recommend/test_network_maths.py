@@ -1,0 +1,99 @@
+"""The equations of the methods with networks, each against an answer that can be worked out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from palate.recommend.contrastvae import info_nce
+from palate.recommend.idnp import between
+from palate.recommend.learned import picks, pooled, without
+from palate.recommend.llm2bert4rec import principal
+from palate.recommend.semanticids import Naming, by_company, k_means, quantise, semantic_ids, told_apart
+from palate.recommend.tiger import children_of
+from palate.recommend.vaser import planar
+
+
+def test_a_planar_flow_stretches_space_by_its_jacobian() -> None:
+    torch.manual_seed(0)
+    z, u, w, b = torch.randn(4), torch.randn(4), torch.randn(4), torch.tensor(0.3)
+    _, stretched = planar(z[None], u, w, b)
+    jacobian = torch.autograd.functional.jacobian(lambda at: planar(at[None], u, w, b)[0][0], z)  # type: ignore[no-untyped-call]
+    assert stretched.item() == pytest.approx(torch.linalg.slogdet(jacobian)[1].item(), abs=1e-5)
+
+
+def test_a_planar_flow_never_folds_space_over() -> None:
+    u, w = torch.tensor([-5.0, 0.0]), torch.tensor([1.0, 0.0])
+    along = torch.column_stack([torch.linspace(-3, 3, 200), torch.zeros(200)])
+    moved, _ = planar(along, u, w, torch.tensor(0.0))
+    assert (moved[1:, 0] > moved[:-1, 0]).all()
+
+
+def test_the_divergence_between_two_normals_by_hand() -> None:
+    zero, one = torch.zeros(1, 1), torch.ones(1, 1)
+    assert between(one, zero, zero, zero).item() == pytest.approx(0.5)
+    four = torch.full((1, 1), float(np.log(4)))
+    assert between(zero, four, zero, zero).item() == pytest.approx((4 - 1 - np.log(4)) / 2)
+
+
+def test_views_that_are_alike_find_each_other() -> None:
+    views = torch.eye(3)
+    assert info_nce(views, views, 1.0).item() == pytest.approx(np.log(np.e + 2) - 1)
+    assert info_nce(views, views.roll(1, 0), 1.0).item() == pytest.approx(np.log(np.e + 2))
+
+
+def test_residuals_are_coded_level_by_level() -> None:
+    books = [torch.tensor([[0.0], [10.0]]), torch.tensor([[1.0], [-1.0]])]
+    codes, made, loss = quantise(torch.tensor([[9.0], [2.0]]), books, 0.25)
+    assert codes.tolist() == [[1, 1], [0, 0]]
+    assert made.ravel().tolist() == [9.0, 1.0]
+    # 9: left over 1, then 0; 2: left over 2, then 1. Each squared, halved over two items, once and a quarter.
+    assert loss.item() == pytest.approx(1.25 * ((1 + 0) + (4 + 1)) / 2)
+
+
+def test_no_two_items_have_one_name_and_names_lead_to_items_only() -> None:
+    names = told_apart(np.array([[1, 0], [0, 2], [1, 0], [1, 0]]))
+    assert names.tolist() == [[1, 0, 0], [0, 2, 0], [1, 0, 1], [1, 0, 2]]
+    first, second, third = children_of(names)
+    at = first[0, 1]
+    assert second[at].tolist() == [1, -1, -1]
+    assert third[second[at, 0]].tolist() == [0, 2, 3]
+    assert third[second[first[0, 0], 2]].tolist() == [1, -1, -1]
+
+
+def test_items_alike_share_their_first_code() -> None:
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(np.eye(4), 10, axis=0) * 5 + 0.1 * rng.standard_normal((40, 4))
+    names = semantic_ids(vectors.astype(np.float32), Naming(levels=2, codes=4, latent=4, steps=300))
+    groups = names[:, 0].reshape(4, 10)
+    assert (groups == groups[:, :1]).all()
+    assert len(np.unique(groups[:, 0])) == 4
+    assert len(np.unique(names, axis=0)) == 40
+
+
+def test_k_means_finds_the_two_heaps() -> None:
+    torch.manual_seed(0)
+    x = torch.cat([torch.zeros(5, 2), torch.full((5, 2), 9.0)])
+    assert sorted(k_means(x, 2).round().tolist()) == [[0, 0], [9, 9]]
+
+
+def test_vectors_by_company_are_alike_where_people_are() -> None:
+    vectors = by_company([np.array([0, 1]), np.array([0, 1]), np.array([2]), np.array([2, 3])], 4, width=2)
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
+    assert abs(float(vectors[0] @ vectors[2])) < 1e-6
+
+
+def test_leading_directions_keep_distances() -> None:
+    rows = np.array([[3, 0, 0], [0, 0, 0], [-3, 0, 1]], np.float32)
+    kept = principal(rows, 2)
+    assert np.linalg.norm(kept[0] - kept[2]) == pytest.approx(np.sqrt(37), rel=1e-5)
+
+
+def test_a_persons_mean_counts_each_item_once_and_can_lack_one() -> None:
+    table = torch.tensor([[0.0], [3.0], [6.0]])
+    people = [np.array([2, 1, 2]), np.array([], np.int64), np.array([0])]
+    assert pooled(table, people).ravel().tolist() == [4.5, 0, 0]
+    assert without(table, people[:1], torch.tensor([[1, 2]])).ravel().tolist() == [6.0, 3.0]
+    assert without(table, [np.array([2])], torch.tensor([[2]])).ravel().tolist() == [0.0]
+    assert set(picks(people[:1], 50).ravel().tolist()) == {1, 2}
