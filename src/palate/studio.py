@@ -15,6 +15,7 @@ from palate.specify.drawing import Progress, nothing
 
 if TYPE_CHECKING:
     from palate.check import Fault
+    from palate.converse.talking import Conversing
     from palate.encoders.protocol import Encoder
     from palate.evaluate.report import Report
     from palate.find.asking import Question
@@ -306,6 +307,15 @@ class Studio:
         turn = steering.show(columns)
         name = f"{turn.number:02d}.png"
         return sheet(self.home, columns, self.home.folder / "sheets" / steering.conversation.id / name)
+
+    def converse(self, person: str = "me", *, draws: bool = True) -> Conversing:
+        """A talk in words: each `say` is answered with models and pictures, and with what the answer rests on."""
+        from palate.converse.talking import Conversing
+        from palate.converse.tools import Tools
+        from palate.people.gate import Principal
+
+        principal = Principal(person, person, "member", frozenset(("read", "choose", "draw")), "here")
+        return Conversing(Tools(self.home, self.settings, lambda: self.encoder, principal), draws=draws)
 
     def taste(self, person: str = "me") -> dict[str, Any]:
         from palate.specify.encoding import space_of

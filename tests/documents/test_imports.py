@@ -17,7 +17,7 @@ MODULES = sorted(
     for file in PACKAGE.rglob("*.py")
 )
 VERBS = {
-    "add_dataset", "add_models", "add_pictures", "check", "choose", "close", "config_get", "config_set", "create",
+    "add_dataset", "add_models", "add_pictures", "check", "choose", "close", "config_get", "config_set", "converse", "create",
     "draw", "draw_turn", "encoder", "evaluate_identification", "export", "find", "identify", "learn_weights", "look",
     "models", "open", "recommend", "show", "similar", "specify", "steer", "taste",
 }  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from palate.cli import adding, asking, demo, drawing, keeping, measuring, serving, steering
+from palate.cli import adding, asking, conversing, demo, drawing, keeping, measuring, serving, steering
 
 STOPPED = 130
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command()(asking.similar)
 app.command()(asking.recommend)
 app.command()(asking.choose)
 app.command()(steering.steer)
+app.command()(conversing.converse)
 app.add_typer(taste, name="taste")
 taste.command("show")(steering.taste_show)
 taste.command("edit")(steering.taste_edit)

@@ -1,0 +1,256 @@
+"""The conversation itself: a message in, an exchange out. What it does it does through `Tools`, for one person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from palate.converse.changes import changes_of, reworded
+from palate.converse.hearing import LAST, LONGEST, TALKED_OF, Heard, hear
+from palate.converse.state import Claim, Exchange, Kind, Reply, Talk, Thing, Wanted
+from palate.converse.times import span_of
+from palate.converse.tools import Found, Tools
+from palate.errors import PalateError
+from palate.safety.paths import shown
+
+MOST_EXCHANGES = 500
+HELP = (
+    "Say what you want drawn, such as “a lighthouse at night”; then “like the second, but darker”, “why this model?”, "
+    "“draw it”, “I like the first”, “remember that I like ink”, or “undo”."
+)
+_DISLIKES = re.compile(r"n't\b|\b(?:never|hate|dislike|not|less)\b")
+_TASTE = re.compile(
+    r"^.*?\b(?:that i|i)\s+(?:(?:always|never|usually|generally|normally|really|do not|don't|am always happy with)\s+)*"
+    r"(?:want|like|prefer|love|hate|dislike|happy with)?\s*|^(?:for|in) (?:the )?future[:, ]*|^my (?:taste|style) is\s*"
+)
+
+_COUNTED = {"two": 2, "three": 3, "four": 4, "a few": 3, "some": 3, "several": 4}
+
+
+class Conversing:
+    """One person's talk. `talk` is what holds; `say` leads it on and never raises for what can be said in words."""
+
+    def __init__(self, tools: Tools, *, draws: bool = True, now: Callable[[], datetime] | None = None) -> None:
+        self.tools = tools
+        self.talk = Talk(tools.person)
+        self._draws = draws
+        self._now = now or (lambda: datetime.now(UTC).astimezone())
+        self._taken_back: list[Callable[[], object] | None] = []
+        """How each exchange's lasting effect is taken back, if it had one."""
+
+    def say(self, said: str) -> Exchange:
+        """Understand, act, answer. An error becomes a note, and what was wanted stays as it was."""
+        said = " ".join(shown(said[:LONGEST]).split())
+        if not said:
+            return self._told("ask", said, self.talk.wanted, Reply(notes=(HELP,)))
+        if len(self.talk.exchanges) >= MOST_EXCHANGES:
+            raise PalateError("conversation_long", f"a conversation ends after {MOST_EXCHANGES} messages")
+        heard = hear(said, self.talk)
+        self._back: Callable[[], object] | None = None
+        if heard.intent == "undo":
+            return self._undo(said)
+        try:
+            wanted, reply = self._act(heard)
+        except PalateError as error:
+            hint = f" ({error.hint})" if error.hint else ""
+            return self._told(heard.intent, said, self.talk.wanted, Reply(notes=(f"{error.message}{hint}.",)))
+        exchange = self._told(heard.intent, said, wanted, reply)
+        self.talk = self.talk.after(exchange)
+        self._taken_back.append(self._back)
+        return exchange
+
+    def _told(self, intent: str, said: str, wanted: Wanted, reply: Reply) -> Exchange:
+        return Exchange(len(self.talk.exchanges) + 1, said, intent, wanted, reply)  # type: ignore[arg-type]
+
+    def _act(self, heard: Heard) -> tuple[Wanted, Reply]:
+        act = {
+            "ask": self._ask,
+            "change": self._ask,
+            "critique": self._critique,
+            "choose": self._choose,
+            "explain": self._explain,
+            "question": self._question,
+            "tell": self._tell,
+            "draw": self._draw,
+            "recommend": self._recommend,
+        }[heard.intent]
+        return act(heard)
+
+    # -- one for each intent --------------------------------------------------------------------------------------
+
+    def _ask(self, heard: Heard) -> tuple[Wanted, Reply]:
+        wanted = Wanted(heard.words, base=self.talk.wanted.base, tags=self.talk.wanted.tags)
+        if not wanted.words:
+            new = heard.intent == "change"
+            return (
+                (Wanted(), Reply(notes=("Something new, then.", HELP)))
+                if new
+                else (self.talk.wanted, Reply(notes=(HELP,)))
+            )
+        reply = self._answer(wanted)
+        return (wanted, self._drawn(wanted, reply, heard.said)) if heard.draws else (wanted, reply)
+
+    def _critique(self, heard: Heard) -> tuple[Wanted, Reply]:
+        wanted = self.talk.wanted
+        place = TALKED_OF if heard.reference is None else heard.reference.place
+        if place != TALKED_OF:
+            wanted = replace(wanted, picture=self._picture(place).id)
+        if not heard.changes and wanted == self.talk.wanted:
+            raise PalateError("not_understood", "I did not understand what is to be otherwise", hint=HELP)
+        for change in heard.changes:
+            words, change = reworded(wanted.words, change)
+            wanted = replace(wanted, words=words).but([change])
+        reply = self._answer(wanted)
+        return wanted, self._drawn(wanted, reply, heard.said) if heard.draws and self._draws else reply
+
+    def _choose(self, heard: Heard) -> tuple[Wanted, Reply]:
+        wanted = self.talk.wanted
+        if re.search(r"\bnone of\b|\bany of\b", heard.said.lower()):
+            for thing in self.talk.shown("picture"):
+                self.tools.choose(thing.id, "dislike")
+            pictures = [thing.id for thing in self.talk.shown("picture")]
+            self._back = lambda: [self.tools.choose(id, "skip") for id in pictures]
+            note = "Then say what should be otherwise, or “something else”."
+            return wanted, Reply(notes=("Kept: none of them.", note), tools=("choose",))
+        reference = heard.reference
+        if reference is not None and reference.kind == "model":
+            model = self._model(reference.place)
+            found = Found(self.tools.facts(self.tools.model(model.id)), (model,))
+            return wanted, self._reply(found, "facts")
+        picture = self._picture(TALKED_OF if reference is None else reference.place)
+        found = self.tools.choose(picture.id, "like" if heard.likes else "dislike")
+        self._back = lambda: self.tools.choose(picture.id, "skip")
+        if not heard.likes:
+            return wanted, replace(self._reply(found, "choose"), notes=("What should be otherwise?",))
+        wanted = replace(wanted, picture=picture.id)
+        more = self.tools.similar(picture.id)
+        return wanted, replace(self._reply(found, "choose", "similar"), pictures=self._with_files(more.pictures))
+
+    def _explain(self, heard: Heard) -> tuple[Wanted, Reply]:
+        place = TALKED_OF if heard.reference is None else heard.reference.place
+        found = self.tools.explain(self._model(place).id, self.talk.wanted)
+        return self.talk.wanted, self._reply(found, "explain")
+
+    def _question(self, heard: Heard) -> tuple[Wanted, Reply]:
+        plain, wanted = heard.said.lower(), self.talk.wanted
+        if re.search(r"\b(?:remember|know (?:about|of) me|my (?:taste|preferences))\b", plain):
+            return wanted, self._reply(self.tools.remembered(), "remembered")
+        if re.search(r"\b(?:did|have) i\b|\bof mine\b|\bmy (?:likes|choices|favou?rites|history)\b", plain):
+            if "models" in plain and "like" not in plain:
+                return wanted, self._reply(self.tools.models(), "models")
+            since, until = span_of(plain, self._now()) or (0.0, float("inf"))
+            liked = not re.search(r"\b(?:choose|chose|rate|rated|look)\b", plain)
+            return wanted, self._reply(self.tools.history(since=since, until=until, liked=liked), "history")
+        if re.search(r"\bhow many models\b|\bwhat models\b|\bwhich models\b", plain):
+            return wanted, self._reply(self.tools.models(), "models")
+        place = TALKED_OF if heard.reference is None else heard.reference.place
+        model = self.tools.model(self._model(place).id)
+        return wanted, self._reply(Found(self.tools.facts(model)), "facts")
+
+    def _tell(self, heard: Heard) -> tuple[Wanted, Reply]:
+        plain = heard.said.lower().replace("’", "'").strip(" .!")
+        words = [change.towards for change in changes_of(_TASTE.sub("", plain, count=1))]
+        if not words:
+            raise PalateError("not_understood", "I did not understand what you like", hint="“I like watercolour”")
+        if re.search(r"\bforget that i\b", plain):
+            found = self.tools.remember(drop=words)
+            self._back = lambda: self.tools.remember(more=words)
+        else:
+            less = bool(_DISLIKES.search(plain))
+            found = self.tools.remember(more=[] if less else words, less=words if less else [])
+            self._back = lambda: self.tools.remember(drop=words)
+        return self.talk.wanted, replace(self._reply(found, "remember"), notes=("Kept.",))
+
+    def _draw(self, heard: Heard) -> tuple[Wanted, Reply]:
+        wanted = self.talk.wanted
+        if heard.words:
+            wanted = Wanted(heard.words, base=wanted.base, tags=wanted.tags)
+        return wanted, self._drawn(wanted, Reply(), heard.said)
+
+    def _recommend(self, _: Heard) -> tuple[Wanted, Reply]:
+        return self.talk.wanted, self._reply(self.tools.recommend(), "recommend")
+
+    def _undo(self, said: str) -> Exchange:
+        if not self.talk.exchanges:
+            return self._told("undo", said, Wanted(), Reply(notes=("There is nothing to undo.",)))
+        undone, back = self.talk.exchanges[-1], None
+        while self.talk.exchanges:  # what only told something is no step: the step before it is meant
+            undone, back = self.talk.exchanges[-1], self._taken_back.pop()
+            self.talk = self.talk.undone()
+            if back is not None or undone.wanted != self.talk.wanted or "draw" in undone.reply.tools:
+                break
+        if back is not None:
+            back()
+        note = f"Undone: “{undone.said[:80]}”."
+        models, pictures = self.talk.shown("model"), self.talk.shown("picture")
+        return self._told("undo", said, self.talk.wanted, Reply(models=models, pictures=pictures, notes=(note,)))
+
+    # -- parts of answers -----------------------------------------------------------------------------------------
+
+    def _answer(self, wanted: Wanted) -> Reply:
+        """Models and pictures for what is wanted now."""
+        found = self.tools.find(wanted)
+        near = self.tools.like_this(wanted)
+        claims = (*_leading(wanted, found.models), *found.claims, *near.claims)
+        merged = Found(claims, found.models, near.pictures, (*found.notes, *near.notes))
+        return self._reply(merged, "find", "like_this")
+
+    def _drawn(self, wanted: Wanted, reply: Reply, said: str) -> Reply:
+        """The same with pictures drawn now, or with a note where nothing here can draw."""
+        counted = re.search(r"\b(\d+|two|three|four|a few|some|several)\b", said.lower())
+        count = 1 if counted is None else _COUNTED.get(counted[1]) or int(counted[1])
+        try:
+            found = self.tools.draw(wanted, seed=len(self.talk.exchanges) + 1, count=max(1, min(count, 4)))
+        except PalateError as error:
+            near = " These are the nearest that exist." if reply.pictures else ""
+            return replace(reply, notes=(*reply.notes, f"Nothing was drawn: {error.message}.{near}"))
+        pictures = (*found.pictures, *reply.pictures)
+        return replace(
+            reply,
+            claims=(*found.claims, *(claim for claim in reply.claims if not claim.text.startswith("Picture "))),
+            pictures=self._with_files(pictures),
+            tools=(*reply.tools, "draw"),
+        )
+
+    def _reply(self, found: Found, *tools: str) -> Reply:
+        notes = tuple(f"{note[:1].upper()}{note[1:]}." if note[-1:] not in ".!?" else note for note in found.notes)
+        return Reply(found.claims, found.models, self._with_files(found.pictures), None, notes, tools)
+
+    def _with_files(self, things: Sequence[Thing]) -> tuple[Thing, ...]:
+        from palate.specify.again import look
+
+        missing = [thing.id for thing in things if thing.file is None]
+        files = look(self.tools.home, self.tools.settings, missing) if missing else {}
+        return tuple(replace(thing, file=str(files[thing.id])) if thing.id in files else thing for thing in things)
+
+    def _picture(self, place: int) -> Thing:
+        wanted = self.talk.wanted.picture
+        if place == TALKED_OF and wanted is not None:
+            return Thing("picture", wanted, "")
+        return self._shown("picture", place)
+
+    def _model(self, place: int) -> Thing:
+        return self._shown("model", place)
+
+    def _shown(self, kind: Kind, place: int) -> Thing:
+        things = self.talk.shown(kind)
+        if not things:
+            raise PalateError("nothing_shown", f"no {kind} was shown yet", hint=HELP)
+        at = {TALKED_OF: 0, LAST: len(things) - 1}.get(place, place - 1)
+        if not 0 <= at < len(things):
+            raise PalateError("no_such_number", f"{len(things)} {kind}s were shown, there is no number {place}")
+        return things[at]
+
+
+def _leading(wanted: Wanted, models: Sequence[Thing]) -> tuple[Claim, ...]:
+    """The answer in one sentence."""
+    if not models:
+        return ()
+    what = f"For “{wanted.prompt[:80]}”" if wanted.prompt else "Like this picture"
+    if wanted.picture and wanted.prompt:
+        what += " like that picture"
+    then = f", then {' and '.join(thing.name for thing in models[1:])}" if models[1:] else ""
+    grounds = tuple(f"model:{thing.id}" for thing in models)
+    return (Claim(f"{what}, {models[0].name} fits best{then}.", grounds),)

@@ -1,0 +1,356 @@
+"""What a conversation can do, as typed tools: each with the person's own rights, each saying what its answer rests on.
+
+No tool takes a path, an address or another person's name; pictures and models are named by ids that this person may
+see. A language model chooses among these tools and has no other way to do anything.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.catalogue import choices, vectors
+from palate.catalogue import models as model_rows
+from palate.catalogue import pictures as picture_rows
+from palate.catalogue.home import Home
+from palate.catalogue.records import Model
+from palate.converse.changes import direction, moved
+from palate.converse.state import Claim, Thing, Wanted
+from palate.errors import PalateError
+from palate.find import asking
+from palate.find.filters import Filters
+from palate.find.hub import Hub
+from palate.find.requirement import Asked, Reader, Requirement, space_of_home
+from palate.people import holdings
+from palate.people.gate import Action, Principal, authorize, unknown
+from palate.ranking import Ranking
+from palate.settings import Settings
+from palate.steer import telling
+
+if TYPE_CHECKING:
+    from palate.catalogue.choices import ChoiceKind
+    from palate.encoders.protocol import Encoder
+
+Vectors = NDArray[np.float32]
+Draw = Callable[[str, str, str, int, int], list[str]]
+"""(model id, words, negative words, first seed, how many) -> pictures' ids."""
+MODELS = 3
+PICTURES = 4
+MOST_DRAWN = 4
+LONGEST_PROMPT = 500
+STRENGTH = 0.6
+"""How far one change moves a picture's vector: of its own length. Tuned on composed queries (docs/papers.md)."""
+WORDS_SHARE = 0.5
+"""How much the words said count beside a picture, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a tool answers: things, and sentences that name what they rest on."""
+
+    claims: tuple[Claim, ...] = ()
+    models: tuple[Thing, ...] = ()
+    pictures: tuple[Thing, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Tools:
+    """Bound to one person: what is asked for is done for them, and only what they may see is seen."""
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        encoder: Callable[[], Encoder],
+        principal: Principal,
+        *,
+        draw: Draw | None = None,
+    ) -> None:
+        self.home, self.settings, self.principal = home, settings, principal
+        self.person = principal.person
+        self.encoder = encoder
+        self._draw = draw or self._draw_here
+        self._hub: Hub | None = None
+
+    def _may(self, action: Action) -> None:
+        authorize(self.principal, action, self.person)
+
+    @property
+    def hub(self) -> Hub:
+        if self._hub is None:
+            self._hub = Hub.load(self.home, space_of_home(self.home, self.settings.encoder))
+        return self._hub
+
+    @cached_property
+    def _models(self) -> dict[str, Model]:
+        with self.home.read() as connection:
+            return {model.id: model for model in model_rows.listed(connection)}
+
+    def forget_what_was_read(self) -> None:
+        """After something was drawn: pictures and models are read again when they are next needed."""
+        self._hub = None
+        self.__dict__.pop("_models", None)
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    def find(self, wanted: Wanted, *, top: int = MODELS) -> Found:
+        """Models for what is wanted, with the reasons of the ranking."""
+        self._may("read")
+        ranking = self.ranking(wanted)
+        rows = [row for row in ranking if row.id not in wanted.without_models][:top]
+        things = tuple(Thing("model", row.id, row.name, row.score) for row in rows)
+        claims = tuple(
+            Claim(f"{row.name}: {reason.text}.", _grounds(row.id, reason.pictures, reason.prompts))
+            for row in rows
+            for reason in row.reasons
+        )
+        return Found(claims, models=things, notes=tuple(ranking.warnings))
+
+    def ranking(self, wanted: Wanted) -> Ranking:
+        started = time.perf_counter()
+        filters = Filters(wanted.base, wanted.tags, self.settings.safe)
+        question = asking.Question(self.hub, self.requirement(wanted), filters, started)
+        by = "gre" if wanted.prompt else "style"
+        return asking.find(question, by=by, weights=asking.weights_of(self.settings, None))
+
+    def requirement(self, wanted: Wanted) -> Requirement:
+        """The wanted words and picture as vectors, the picture's moved by every change."""
+        pictures = (self.seen(wanted.picture),) if wanted.picture else ()
+        reader = Reader(self.home, self.hub.space, self.encoder)
+        required = reader.read(Asked(wanted.prompt[:LONGEST_PROMPT] or None, pictures))
+        if required.pictures is None or not wanted.changes:
+            return required
+        return replace(required, pictures=self._changed(required.pictures[0], wanted)[None])
+
+    def _changed(self, vector: Vectors, wanted: Wanted) -> Vectors:
+        encode = self.encoder().encode_words
+        return moved(vector, [direction(encode, wanted.words, change) for change in wanted.changes], STRENGTH)
+
+    def like_this(self, wanted: Wanted, *, top: int = PICTURES) -> Found:
+        """Pictures that are here, nearest to what is wanted."""
+        self._may("read")
+        required = self.requirement(wanted)
+        if required.pictures is not None:
+            words = 0 if required.words is None else WORDS_SHARE * required.words
+            query = required.pictures[0] + words
+        elif required.words is not None:
+            less = [change for change in wanted.changes if not change.more]
+            query = required.words if not less else self._changed(required.words, replace(wanted, changes=tuple(less)))
+        else:
+            return Found()
+        ids, scores = self.nearest(query / np.linalg.norm(query), top, without={wanted.picture or ""})
+        return self._pictures(ids, scores)
+
+    def nearest(self, query: Vectors, top: int, without: set[str]) -> tuple[list[str], list[float]]:
+        """Ids and cosines of the pictures this person may see, best first."""
+        with self.home.read() as connection:
+            known, rows = vectors.load(connection, self.hub.space, "picture")
+            scores = rows @ query
+            ids: list[str] = []
+            for at in np.argsort(-scores, kind="stable"):
+                if known[at] not in without and holdings.may_see(connection, self.person, known[at]):
+                    ids.append(known[at])
+                if len(ids) == top:
+                    break
+        place = {id: at for at, id in enumerate(known)}
+        return ids, [float(scores[place[id]]) for id in ids]
+
+    def _pictures(self, ids: Sequence[str], scores: Sequence[float]) -> Found:
+        with self.home.read() as connection:
+            makers = picture_rows.makers(connection, ids)
+        things = tuple(
+            Thing("picture", id, makers.get(id, "unknown model"), score) for id, score in zip(ids, scores, strict=True)
+        )
+        claims = tuple(
+            Claim(f"Picture {number} is by {thing.name}.", (f"picture:{thing.id}",))
+            for number, thing in enumerate(things, 1)
+        )
+        return Found(claims, pictures=things)
+
+    def similar(self, picture: str, *, top: int = PICTURES) -> Found:
+        """More like one picture."""
+        return self.like_this(Wanted(picture=picture), top=top)
+
+    def identify(self, picture: str, *, top: int = MODELS) -> Found:
+        """Who draws like this picture."""
+        return self.find(Wanted(picture=picture), top=top)
+
+    def recommend(self, *, top: int = PICTURES) -> Found:
+        """Pictures that fit what this person chose; where they chose nothing, none."""
+        self._may("read")
+        from palate.recommend.asking import recommend
+
+        encoder = self.settings.encoder
+        ranking = recommend(self.home, encoder=encoder, person=self.person, by="itemknn", of="pictures", top=4 * top)
+        with self.home.read() as connection:
+            rows = [row for row in ranking if holdings.may_see(connection, self.person, row.id)][:top]
+        things = tuple(Thing("picture", row.id, row.name, row.score) for row in rows)
+        claims = tuple(
+            Claim(f"Picture {number}: {reason.text}.", _grounds("", (row.id, *reason.pictures), ()))
+            for number, row in enumerate(rows, 1)
+            for reason in row.reasons[:1]
+        )
+        return Found(claims, pictures=things, notes=tuple(ranking.warnings))
+
+    # -- looking --------------------------------------------------------------------------------------------------
+
+    def seen(self, picture: str) -> str:
+        """The whole id of a picture that this person may see, else it does not exist."""
+        with self.home.read() as connection:
+            found = picture_rows.get(connection, picture)
+            if not holdings.may_see(connection, self.person, found.id):
+                raise unknown("picture")
+        return found.id
+
+    def model(self, id: str) -> Model:
+        found = self._models.get(id)
+        if found is None:
+            raise unknown("model")
+        return found
+
+    def explain(self, model: str, wanted: Wanted) -> Found:
+        """Why a model stands where it stands, from its specification: each reason, and what it rests on."""
+        self._may("read")
+        known = self.model(model)
+        found = Found(self.facts(known))
+        if not wanted.anything:
+            return found
+        ranking = self.ranking(wanted)
+        place = next((at for at, row in enumerate(ranking, 1) if row.id == model), None)
+        if place is None:
+            return replace(found, notes=(f"{known.name} is not in this ranking",))
+        row = ranking.rows[place - 1]
+        claims = [Claim(f"{row.name} is number {place} of {len(ranking)}.", (f"model:{model}",))]
+        for reason in row.reasons:
+            words = self._prompts(reason.prompts)
+            near = f" Its nearest were drawn from {words}." if words else ""
+            share = f" That is worth {reason.worth:.2f} of its {row.score:.2f}."
+            grounds = _grounds(model, reason.pictures, reason.prompts)
+            claims.append(Claim(f"{reason.text[:1].upper()}{reason.text[1:]}.{near}{share}", grounds))
+        shown = list(dict.fromkeys(id for reason in row.reasons for id in reason.pictures))[:PICTURES]
+        return Found((*claims, *found.claims), pictures=self._pictures(shown, [0.0] * len(shown)).pictures)
+
+    def _prompts(self, ids: Sequence[str]) -> str:
+        with self.home.read() as connection:
+            known = picture_rows.prompts(connection, list(ids))
+        texts = dict.fromkeys(prompt.text[:60] for prompt in known.values())
+        return " and ".join(f"“{text}”" for text in list(texts)[:2])
+
+    def facts(self, model: Model) -> tuple[Claim, ...]:
+        """What the catalogue knows of a model."""
+        with self.home.read() as connection:
+            count = picture_rows.counts_by_model(connection).get(model.id, 0)
+        grounds = (f"model:{model.id}",)
+        told = [f"{count} pictures here speak for {model.name}."]
+        told += [f"It is for {model.base}."] if model.base else []
+        told += [f"It is by {model.maker}."] if model.maker else []
+        told += [f"Its licence is {model.licence}."] if model.licence else []
+        told += [f"Its trigger words are {', '.join(model.trigger_words)}."] if model.trigger_words else []
+        told += [f"It was downloaded {model.downloads:,} times."] if model.downloads else []
+        return tuple(Claim(text, grounds) for text in told)
+
+    def models(self) -> Found:
+        """How many models are here, and some of them."""
+        self._may("read")
+        filters = Filters(safe=self.settings.safe)
+        shown = [model for model in self._models.values() if filters.passes(model)]
+        grounds = tuple(f"model:{model.id}" for model in shown[:MODELS]) or ("catalogue",)
+        things = tuple(Thing("model", model.id, model.name) for model in shown[:MODELS])
+        return Found((Claim(f"There are {len(shown)} models here.", grounds),), models=things)
+
+    def history(self, *, since: float = 0.0, until: float = float("inf"), liked: bool = True) -> Found:
+        """What this person liked, or chose in any way, in a span of time; nobody else's."""
+        self._may("read")
+        with self.home.read() as connection:
+            made = [choice for choice in choices.of_person(connection, self.person) if since <= choice.at < until]
+        if liked:
+            made = [choice for choice in made if choice.kind in ("like", "select", "pick")]
+        latest = {str(choice.payload["picture"]): choice for choice in made if choice.payload.get("picture")}
+        with self.home.read() as connection:
+            ids = [id for id in reversed(latest) if holdings.may_see(connection, self.person, id)]
+        shown = self._pictures(ids[:PICTURES], [0.0] * len(ids[:PICTURES]))
+        grounds = tuple(f"choice:{latest[id].sequence}" for id in ids[:PICTURES])
+        verb = "liked" if liked else "chose"
+        if not ids:
+            return Found((Claim(f"You {verb} nothing then.", ("choices",)),))
+        said = Claim(f"You {verb} {len(ids)} picture{'s' * (len(ids) > 1)} then.", grounds)
+        return Found((said, *shown.claims), pictures=shown.pictures)
+
+    def remembered(self) -> Found:
+        """What this person said of their own taste."""
+        self._may("read")
+        from palate.catalogue import conversations
+
+        with self.home.read() as connection:
+            words = conversations.stated(connection, self.person).words
+        grounds = ("taste",)
+        if not words:
+            return Found((Claim("You have not told me what you like.", grounds),))
+        more = [word for word, value in words.items() if value > 0]
+        less = [word for word, value in words.items() if value < 0]
+        told = [f"You want more of {', '.join(more)}."] if more else []
+        told += [f"You want less of {', '.join(less)}."] if less else []
+        return Found(tuple(Claim(text, grounds) for text in told))
+
+    # -- what changes something -----------------------------------------------------------------------------------
+
+    def choose(self, picture: str, kind: ChoiceKind) -> Found:
+        """Keep a choice of this person."""
+        self._may("choose")
+        id = self.seen(picture)
+        with self.home.write() as connection:
+            choices.append(connection, choices.Choice(self.person, kind, {"picture": id}))
+        verb = {"like": "you like", "dislike": "you do not like"}.get(kind, "you take back what you said of")
+        return Found((Claim(f"Kept: {verb} this picture.", (f"picture:{id}",)),))
+
+    def remember(self, *, more: Sequence[str] = (), less: Sequence[str] = (), drop: Sequence[str] = ()) -> Found:
+        """What the person says of their own taste: the same that `palate taste edit` changes."""
+        self._may("choose")
+        telling.edit(self.home, self.person, more=list(more), less=list(less), drop=list(drop))
+        return self.remembered()
+
+    def draw(self, wanted: Wanted, *, model: str | None = None, seed: int = 1, count: int = 1) -> Found:
+        """Pictures of what is wanted, by this model or the best that can draw."""
+        self._may("draw")
+        drawer = self.model(model) if model else self._drawer(wanted)
+        words = " ".join(wanted.prompt.split())[:LONGEST_PROMPT]
+        if not words:
+            raise PalateError("empty_prompt", "say what to draw", about="prompt")
+        ids = self._draw(drawer.id, words, wanted.negative[:LONGEST_PROMPT], seed, min(count, MOST_DRAWN))
+        self.forget_what_was_read()
+        shown = tuple(Thing("picture", id, drawer.name) for id in ids)
+        grounds = (f"model:{drawer.id}", *(f"picture:{id}" for id in ids))
+        return Found((Claim(f"{drawer.name} drew “{words[:80]}”.", grounds),), pictures=shown)
+
+    def _drawer(self, wanted: Wanted) -> Model:
+        from palate.specify.ordering import able_models
+
+        able, _ = able_models(self.home, None)
+        if not able:
+            raise PalateError("no_models", "no model here can draw")
+        by_id = {model.id: model for model in able}
+        try:
+            ranked = self.ranking(wanted).ids
+        except PalateError:
+            ranked = ()
+        return next((by_id[id] for id in ranked if id in by_id), able[0])
+
+    def _draw_here(self, model: str, words: str, negative: str, seed: int, count: int) -> list[str]:
+        from palate.specify.encoding import encode_missing
+        from palate.specify.ordering import draw
+
+        seeds = range(seed, seed + count)
+        drawn: list[dict[str, Any]] = draw(self.home, self.settings, model, words, seeds=seeds, negative=negative)
+        encode_missing(self.home, self.encoder())
+        return [row["id"] for row in drawn]
+
+
+def _grounds(model: str, pictures: Sequence[str], prompts: Sequence[str]) -> tuple[str, ...]:
+    own = (f"model:{model}",) if model else ()
+    return (*own, *(f"picture:{id}" for id in pictures), *(f"prompt:{id}" for id in prompts if id))
