@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from palate.quiet import quietly
 from palate.testing.words import WORDS, merges_for
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def build_tiny_janus(
     network = JanusForConditionalGeneration(config)
     with torch.no_grad():  # as random weights are drawn, every code would be as likely as any other
         network.model.generation_head.vision_head.weight.mul_(20.0)
-    network.save_pretrained(place)
+    with quietly():
+        network.save_pretrained(place)
     half = [0.5, 0.5, 0.5]
     processor = JanusImageProcessorPil(size={"height": side, "width": side}, image_mean=half, image_std=half)
     JanusProcessor(processor, words, num_image_tokens=patches * patches).save_pretrained(place)

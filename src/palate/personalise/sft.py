@@ -1,0 +1,148 @@
+"""Supervised fine-tuning: the codes of the next item's picture after the history (arXiv 2506.01704, section on SFT).
+
+Cross-entropy over the codes of the new picture alone; what the words and the pictures before it cost is not counted.
+`<begin_of_image>` stands before the first code, in training as in drawing. In one of ten histories everything but the
+first and the last token is padding, which is the unconditional branch that guidance needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from palate.personalise import adapters
+from palate.personalise.course import Course, Row, descend, warmed
+from palate.personalise.histories import Window, Windows
+from palate.personalise.janus import Janus, Told, logits
+from palate.personalise.memorising import Memory
+from palate.personalise.shelf import Shelf, histories_of
+
+if TYPE_CHECKING:
+    import torch
+
+Said = Callable[[Row], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SftConfig:
+    """How to fine-tune. The rate 4e-5 and one epoch are the paper's, for all weights at full size."""
+
+    rate: float = field(default=4e-5, metadata={"help": "learning rate; 5e-4 suits the pocket and LoRA"})
+    epochs: int = field(default=1, metadata={"help": "how often each window is learned from"})
+    batch: int = field(default=16, metadata={"help": "windows a step"})
+    part: int = field(default=16, metadata={"help": "windows that go through the network at a time"})
+    rank: int = field(default=16, metadata={"help": "of the LoRA; 0 trains all of the language model"})
+    alpha: float = field(default=32.0, metadata={"help": "the LoRA's scale is alpha / rank"})
+    without_history: float = field(
+        default=0.1, metadata={"help": "share of windows that teach the unconditional branch"}
+    )
+    warm: int = field(default=20, metadata={"help": "steps until the whole rate"})
+    every: int = field(default=100, metadata={"help": "steps between checkpoints and measurements"})
+    held: int = field(default=128, metadata={"help": "windows of the part for tuning that are measured on"})
+    watched: int = field(default=16, metadata={"help": "pictures drawn to see whether training pictures come back"})
+    most: int = field(default=0, metadata={"help": "steps at most; 0 is no limit"})
+    frugal: bool = field(default=False, metadata={"help": "recompute activations: slower, and much less memory"})
+    seed: int = field(default=0, metadata={"help": "of everything random"})
+
+    def steps(self, windows: int) -> int:
+        whole = -(-windows // self.batch) * self.epochs
+        return min(whole, self.most) if self.most else whole
+
+
+def picture_loss(janus: Janus, told: Told, codes: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy of the codes (b, n) given the history, in nats a code."""
+    from torch.nn.functional import cross_entropy
+
+    return cross_entropy(logits(janus, told, codes).flatten(0, 1), codes.flatten())
+
+
+def without_history(told: Told, dropped: torch.Tensor) -> Told:
+    """The rows in `dropped` (b,) are told nothing."""
+    import torch
+
+    return Told(torch.where(dropped[:, None, None], told.blank, told.embedded), told.blank, told.mask)
+
+
+def batch_of(windows: Sequence[Window], config: SftConfig, step: int) -> list[Window]:
+    """The windows of a step: a permutation an epoch, from the seed."""
+    a_round = -(-len(windows) // config.batch)
+    epoch, place = divmod(step, a_round)
+    order = np.random.default_rng((config.seed, epoch)).permutation(len(windows))
+    return [windows[at] for at in order[place * config.batch : (place + 1) * config.batch]]
+
+
+def train_sft(
+    shelf: Shelf, parts: Windows, out: Path, config: SftConfig, *, resume: bool = False, say: Said = lambda _: None
+) -> Row:
+    """Trains, checkpoints, measures; leaves a trained folder in `out` and answers the last row of its log."""
+    import torch
+
+    janus = shelf.janus
+    base = janus.name
+    adapters.learn_all(janus) if config.rank == 0 else adapters.add_adapter(
+        janus, rank=config.rank, alpha=config.alpha, seed=config.seed
+    )
+    frugally(janus, config.frugal)
+    weights = adapters.learning(janus)
+    optimiser = torch.optim.AdamW(weights.values(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.0)
+    course = Course(out, weights, optimiser, {"base": base, "seen": shelf.seen, **asdict(config)})
+    memory = Memory(shelf, parts, config.watched)
+    steps = config.steps(len(parts.train))
+    for step in range(course.begin(resume=resume), steps):
+        row = descend(course, lambda: _step(shelf, parts.train, config, step), warmed(config.rate, step, config.warm))  # noqa: B023 - called at once
+        row = {"step": step, **row}
+        if (step + 1) % config.every == 0 or step + 1 == steps:
+            row |= {"held": held_loss(shelf, parts.valid[: config.held], config.part), **memory.measured(step)}
+        course.log(row)
+        say(row)
+        if (step + 1) % config.every == 0 or step + 1 == steps:
+            course.keep(step + 1)
+    trained = adapters.Trained(base, "sft", shelf.seen, () if config.rank == 0 else ("sft",), full=config.rank == 0)
+    frugally(janus, False)
+    adapters.save_trained(janus, out, trained)
+    return course.rows()[-1]
+
+
+def _step(shelf: Shelf, windows: Sequence[Window], config: SftConfig, step: int) -> Row:
+    """Gradients of one batch, a part at a time."""
+    import torch
+
+    chosen = batch_of(windows, config, step)
+    chance = np.random.default_rng((config.seed, step, 1))
+    dropped = torch.from_numpy(chance.random(len(chosen)) < config.without_history).to(shelf.janus.device)
+    total = 0.0
+    for start in range(0, len(chosen), config.part):
+        some = chosen[start : start + config.part]
+        told = without_history(shelf.told(histories_of(some)), dropped[start : start + len(some)])
+        loss = picture_loss(shelf.janus, told, shelf.codes_of([window.target for window in some]))
+        share = len(some) / len(chosen)
+        (loss * share).backward()  # type: ignore[no-untyped-call]
+        total += float(loss.detach()) * share
+    return {"loss": total}
+
+
+def held_loss(shelf: Shelf, windows: Sequence[Window], part: int) -> float:
+    """What the codes of next pictures cost that training has not seen."""
+    import torch
+
+    total = 0.0
+    with torch.no_grad():
+        for start in range(0, len(windows), part):
+            some = windows[start : start + part]
+            codes = shelf.codes_of([window.target for window in some])
+            total += float(picture_loss(shelf.janus, shelf.told(histories_of(some)), codes)) * len(some)
+    return total / max(len(windows), 1)
+
+
+def frugally(janus: Janus, wanted: bool) -> None:
+    """Recomputed activations; the networks have no dropout, so that training mode changes nothing else."""
+    language: Any = janus.network.model.language_model
+    if wanted:
+        language.gradient_checkpointing_enable({"use_reentrant": False})
+    elif getattr(language, "is_gradient_checkpointing", False):
+        language.gradient_checkpointing_disable()
+    language.train(wanted)
