@@ -186,22 +186,29 @@ def evaluate_user_types(
 
 def evaluate_steering(
     people: Annotated[int, typer.Option("--people", min=10, max=100_000, help="Simulated people.")] = 500,
+    bank: Annotated[str, typer.Option("--bank", help="Whose pictures: made, or pocket.")] = "made",
     recorded: Annotated[
-        int, typer.Option("--recorded", min=0, help="Conversations that the value is learned from; 0 leaves it out.")
+        int, typer.Option("--recorded", min=20, help="Other people's conversations, from which people are known.")
+    ] = 600,
+    simulated: Annotated[
+        int, typer.Option("--simulated", min=0, help="Made conversations to learn the value from; 0 leaves it out.")
     ] = 3000,
+    ablation: Annotated[
+        bool, typer.Option("--ablation", help="Learn the value from either kind of conversation alone as well.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Which world and which people.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the run's plain files; the home's runs/ by default.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Do simulated people end with pictures they truly like better? On a made bank of prompts and pictures."""
+    """Do simulated people end with pictures they truly like better? On a bank of prompts and pictures."""
     from palate.cli import printing
     from palate.cli.measuring import run_folder
     from palate.evaluate.steering import SteeringDesign
     from palate.evaluate.steering import evaluate_steering as measure
 
-    design = SteeringDesign(people=people, recorded=recorded, seed=seed)
+    design = SteeringDesign(people, bank, recorded, simulated, ablation, seed=seed)
     with printing.progress(quiet=json) as progress:
         answer = measure(design, out=out or run_folder("steering"), progress=progress)
     printing.as_json(answer.as_json()) if json else printing.report(answer)

@@ -1,7 +1,8 @@
 """The `steering` scenario: do unseen simulated people end with pictures that they truly like better?
 
-On a made bank of prompts and pictures (`palate.steer.bank.MadeBank`). A picked picture is better or worse than a
-baseline's where the person's own hidden utility differs by more than `SAME` of its spread; otherwise it is the same.
+On a bank of prompts and pictures, made or drawn. What policies know of people was learned from recorded conversations
+of others. A picked picture is better or worse than a baseline's where the person's own hidden utility differs by more
+than `SAME` of its spread; otherwise it is the same.
 """
 
 from __future__ import annotations
@@ -17,39 +18,31 @@ from numpy.typing import NDArray
 
 from palate.evaluate.intervals import bootstrap
 from palate.evaluate.report import Metric, Report, write_run
-from palate.steer.bank import MadeBank
-from palate.steer.simulating import TURNS, Known, Policy, converse, exploring, greedy, kept_first, unranked
-from palate.steer.value import ValueLearning, train_value, transitions
+from palate.evaluate.steering_worlds import World, bank_named, simulated, world
+from palate.steer.simulating import TURNS, Policy, converse, exploring, greedy, kept_first, unranked
+from palate.steer.value import ValueLearning, mixed, train_value, transitions
 from palate.taste.simulated import Habits, SimulatedPerson, people
-from palate.taste.utilities import Heads
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 SCENARIO = "steering"
 SAME = 0.05
-TYPES = 8
-OWN_SPREAD = 0.8
-"""How far a person's head is from their type's, whose length is 2."""
 
 
 @dataclass(frozen=True, slots=True)
 class SteeringDesign:
     people: int = 500
-    recorded: int = 3000
-    """Conversations of other simulated people that the value is learned from; 0 leaves the value out."""
+    bank: str = "made"
+    recorded: int = 600
+    """Conversations of other people: what is known of people comes from them, and a part of the value."""
+    simulated: int = 3000
+    """Conversations of people made from what is known, which the value is learned from as well; 0 leaves it out."""
+    ablation: bool = False
+    """Learn the value from either kind of conversation alone as well."""
     habits: Habits = field(default_factory=Habits)
     learning: ValueLearning = field(default_factory=lambda: ValueLearning(steps=3000, expectile=0.9))
     seed: int = 0
-
-
-def made_world(seed: int) -> tuple[MadeBank, Known]:
-    """The bank, and the user model: what policies know of people."""
-    bank = MadeBank(seed=seed)
-    heads = np.random.default_rng([seed, 5]).standard_normal((TYPES, bank.wide))
-    heads *= 2 / np.linalg.norm(heads, axis=1, keepdims=True)
-    within = np.eye(bank.wide) * OWN_SPREAD**2 / bank.wide
-    return bank, Known(Heads(heads, np.zeros(TYPES), np.full(TYPES, 1 / TYPES)), within)
 
 
 def evaluate_steering(
@@ -58,12 +51,14 @@ def evaluate_steering(
     """Each policy against (a) the unranked slate, (b) greedy on taste, (c) the first prompt; `out`: the run's files."""
     began = time.perf_counter()
     design = design or SteeringDesign()
-    bank, known = made_world(design.seed)
-    crowd = people(known.heads, known.within, design.people, design.habits, np.random.default_rng([design.seed, 1]))
+    bank = bank_named(design.bank, design.seed)
+    place = world(bank, design.bank, design.recorded, design.habits, design.seed, progress)
+    luck = np.random.default_rng([design.seed, 1])
+    crowd = people(place.truth.heads, place.truth.within, design.people, design.habits, luck)
     policies: dict[str, Policy] = {"unranked": unranked, "greedy": greedy, "exploring": exploring}
-    if design.recorded:
-        policies["iql"] = _learned(bank, known, design, progress)
-    worth = {name: _worth(bank, known, crowd, policy, progress, name) for name, policy in policies.items()}
+    if design.simulated:
+        policies |= _learned(place, design, progress)
+    worth = {name: _worth(place, crowd, policy, progress, name) for name, policy in policies.items()}
     worth["first"] = np.array([kept_first(bank, person, number) for number, person in enumerate(crowd)])
     metrics = compared(worth, design.seed)
     report = Report(
@@ -81,29 +76,25 @@ def evaluate_steering(
             for name, table in worth.items()
             for number, values in enumerate(table)
         ]
-        write_run(out, {"scenario": SCENARIO, "bank": "made", "design": asdict(design)}, [], rows, report)
+        write_run(out, {"scenario": SCENARIO, "design": asdict(design)}, [], rows, report)
     return report
 
 
-def _learned(bank: MadeBank, known: Known, design: SteeringDesign, progress: Progress) -> Policy:
-    """The value's policy, from people who are never tested, led by each of the other policies in turn."""
-    crowd = people(known.heads, known.within, design.recorded, design.habits, np.random.default_rng([design.seed, 2]))
-    leading = (unranked, greedy, exploring, greedy)
-    told = []
-    for number, person in enumerate(crowd):
-        told.append(converse(bank, person, leading[number % 4], known, 10_000_000 + number))
-        progress("recording", number + 1, len(crowd))
-    value, _ = train_value(transitions(told), design.learning)
-    return value.policy()
+def _learned(place: World, design: SteeringDesign, progress: Progress) -> dict[str, Policy]:
+    """The value's policy, from people who are never tested: `iql` of both kinds of conversations, and of each alone."""
+    made = transitions(simulated(place, design.simulated, design.habits, design.seed, progress))
+    recorded = transitions(place.recorded)
+    sources = {"iql": mixed(recorded, made)}
+    if design.ablation:
+        sources |= {"iql-recorded": recorded, "iql-simulated": made}
+    return {name: train_value(data, design.learning)[0].policy() for name, data in sources.items()}
 
 
-def _worth(
-    bank: MadeBank, known: Known, crowd: Sequence[SimulatedPerson], policy: Policy, progress: Progress, name: str
-) -> Floats:
+def _worth(place: World, crowd: Sequence[SimulatedPerson], policy: Policy, progress: Progress, name: str) -> Floats:
     """(people, turns): the true worth of what each person had picked, turn by turn."""
     found = np.empty((len(crowd), TURNS))
     for number, person in enumerate(crowd):
-        told = converse(bank, person, policy, known, number)
+        told = converse(place.bank, person, policy, place.known, number)
         found[number] = [step.worth for step in told.steps]
         progress(name, number + 1, len(crowd))
     return found
@@ -114,9 +105,14 @@ def compared(worth: Mapping[str, Floats], seed: int) -> dict[str, Metric]:
     margin = SAME * float(worth["unranked"].std())
     metrics: dict[str, Metric] = {}
     for name, mine in worth.items():
-        for other, title in (("unranked", name), ("greedy", f"{name}-vs-greedy"), ("first", f"{name}-vs-first")):
-            if name in (other, "first", "unranked"):
+        for other in ("unranked", "greedy", "first", "iql-recorded", "iql-simulated"):
+            if (
+                name in (other, "first", "unranked")
+                or other not in worth
+                or (other.startswith("iql-") and name != "iql")
+            ):
                 continue
+            title = name if other == "unranked" else f"{name}-vs-{other}"
             gap = mine - worth[other]
             for turn in range(1, mine.shape[1]):
                 shares = {"better": gap[:, turn] > margin, "worse": gap[:, turn] < -margin}

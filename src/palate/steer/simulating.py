@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -35,12 +35,16 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A turn: the state, the candidates and which of them were shown, the pick, and its true worth."""
+    """A turn: the state, the candidates and which were shown, the columns' pictures, the pick, and its true worth."""
 
     state: State
     options: Options
     slate: tuple[int, ...]
+    columns: Floats
+    """(L, d) the mean of each column's pictures."""
     picked: int | None
+    held: Floats
+    """(d,) the pictures that the person holds after the turn: those just picked, or else picked before."""
     worth: float
 
 
@@ -71,7 +75,7 @@ def converse(
     luck = np.random.default_rng([seed, 1])
     entry = bank.first(np.random.default_rng([seed, 0]))
     words = bank.words(np.array([entry]))[0]
-    held = float(person.worth(bank.pictures(np.array([entry])))[0])
+    held = bank.pictures(np.array([entry]))
     state = State(0, first_belief(known.heads, known.within), words, words, np.zeros(bank.wide))
     told, seen = Told(), []
     for turn in range(turns):
@@ -79,21 +83,42 @@ def converse(
         slate = policy(state, options, np.random.default_rng([seed, 3, turn]))
         pictures = bank.pictures(options.entries[slate])
         picked = person.pick(pictures, luck)
-        belief = state.belief
         columns = pictures.mean(axis=1)
-        if picked is None:
-            for column in columns:
-                belief = battle(belief, -column, weight=REFUSED / len(columns))
-        else:
-            belief = chosen(belief, columns, picked)
+        belief = taught(state.belief, columns, picked)
+        if picked is not None:
             entry = int(options.entries[slate[picked]])
-            held = float(person.worth(pictures)[picked])
+            held = pictures[picked : picked + 1]
             seen.append(columns[picked])
-        told.steps.append(Step(state, options, tuple(slate), picked, held))
+        truly = float(person.worth(held)[0])
+        told.steps.append(Step(state, options, tuple(slate), columns, picked, held[0].mean(axis=0), truly))
         now = bank.words(np.array([entry]))[0]
         state = State(turn + 1, belief, words, now, np.mean(seen, axis=0) if seen else np.zeros(bank.wide))
     told.end = state
     return told
+
+
+def taught(belief: Belief, columns: Floats, picked: int | None) -> Belief:
+    """What a slate's answer teaches: columns (L, d), the picked one, or none of them."""
+    if picked is not None:
+        return chosen(belief, columns, picked)
+    for column in columns:
+        belief = battle(belief, -column, weight=REFUSED / len(columns))
+    return belief
+
+
+def retold(told: Told, known: Known) -> Told:
+    """A recorded conversation under another user model, each turn worth what is expected after all of its answers.
+
+    Nobody tells what pictures were truly worth to a real person: what they went on to choose is the best there is.
+    """
+    belief = first_belief(known.heads, known.within)
+    steps = []
+    for step in told.steps:
+        steps.append(replace(step, state=replace(step.state, belief=belief)))
+        belief = taught(belief, step.columns, step.picked)
+    hindsight = worth(belief, np.array([step.held for step in steps]))[0]
+    again = [replace(step, worth=float(value)) for step, value in zip(steps, hindsight, strict=True)]
+    return Told(again, None if told.end is None else replace(told.end, belief=belief))
 
 
 def unranked(state: State, options: Options, rng: np.random.Generator) -> list[int]:

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.errors import PalateError
 from palate.steer.bank import Options
@@ -28,6 +29,8 @@ from palate.writers.variants import CATEGORIES
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Singles = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,11 @@ class ValueLearning:
 class Transitions:
     """Recorded turns: states (n, s), shown candidates (n, L, c), rewards (n,), next states (n, s), and ends (n,)."""
 
-    states: Floats
-    shown: Floats
-    rewards: Floats
-    after: Floats
-    last: Floats
+    states: Singles
+    shown: Singles
+    rewards: Singles
+    after: Singles
+    last: Singles
 
 
 def of_state(state: State) -> Floats:
@@ -88,7 +91,15 @@ def transitions(told: Sequence[Told]) -> Transitions:
             last.append(float(then is conversation.end))
     if not states:
         raise PalateError("nothing_recorded", "a value is learned from at least one conversation")
-    return Transitions(np.array(states), np.array(shown), np.array(rewards), np.array(after), np.array(last))
+    return Transitions(*(np.array(part, dtype=np.float32) for part in (states, shown, rewards, after, last)))
+
+
+def mixed(recorded: Transitions, made: Transitions, *, least: float = 0.25) -> Transitions:
+    """Both, the recorded ones repeated until they are at least a share `least` of all."""
+    wanted = least / (1 - least) * len(made.states)
+    times = max(1, int(np.ceil(wanted / max(len(recorded.states), 1))))
+    both = [recorded] * times + [made]
+    return Transitions(*(np.concatenate([getattr(part, each.name) for part in both]) for each in fields(Transitions)))
 
 
 def expectile_loss(u: Tensor, expectile: float) -> Tensor:
@@ -129,7 +140,7 @@ class Value:
             self.scales[f"{name}_mean"].data = torch.tensor(rows.mean(axis=0), dtype=torch.float32)
             self.scales[f"{name}_scale"].data = torch.tensor(rows.std(axis=0) + 1e-3, dtype=torch.float32)
 
-    def scaled(self, rows: Floats, name: str) -> Tensor:
+    def scaled(self, rows: Floats | Singles, name: str) -> Tensor:
         import torch
 
         given = torch.as_tensor(rows, dtype=torch.float32)

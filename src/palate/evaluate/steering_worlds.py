@@ -1,0 +1,77 @@
+"""Worlds to steer in: a bank of pictures, the people who truly live there, and what is known of them from records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from palate.errors import PalateError
+from palate.steer.bank import Bank, MadeBank
+from palate.steer.drawn import drawn_bank
+from palate.steer.recording import learned, nothing_known, record
+from palate.steer.simulating import Known, Told, exploring, greedy, retold, unranked
+from palate.taste.simulated import Habits, people
+from palate.taste.utilities import Heads
+
+Progress = Callable[[str, int, int], None]
+
+TYPES = 8
+APART = 2.0
+"""How long a type's head is, features being of about unit variance."""
+OWN_SPREAD = 0.8
+"""How far a person's head is from their type's."""
+RECORDED_SEED = 20_000_000
+SIMULATED_SEED = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`truth` is the law that people are drawn from and judge by; policies know `known`, learned from `recorded`."""
+
+    name: str
+    bank: Bank
+    truth: Known
+    known: Known
+    recorded: list[Told]
+
+
+def bank_named(name: str, seed: int) -> Bank:
+    """`made`, or `pocket` where the package of the pocket hub has a bank."""
+    if name == "made":
+        return MadeBank(seed=seed)
+    if name != "pocket":
+        raise PalateError("unknown_bank", f"there is no bank {name!r}", hint="made or pocket")
+    try:
+        import palate_pocket
+
+        return drawn_bank(palate_pocket.bank())
+    except (ImportError, LookupError) as missing:
+        raise PalateError("no_bank", "this build has no bank of drawn pictures", hint="--bank made") from missing
+
+
+def true_people(bank: Bank, seed: int) -> Known:
+    """Types whose heads point anywhere, and people around them."""
+    heads = np.random.default_rng([seed, 5]).standard_normal((TYPES, bank.wide))
+    heads *= APART / np.linalg.norm(heads, axis=1, keepdims=True)
+    within = np.eye(bank.wide) * OWN_SPREAD**2 / bank.wide
+    return Known(Heads(heads, np.zeros(TYPES), np.full(TYPES, 1 / TYPES)), within)
+
+
+def world(bank: Bank, name: str, recorded: int, habits: Habits, seed: int, progress: Progress) -> World:
+    """People are led by chance, by greed and by curiosity through conversations; that is all that is known of them."""
+    truth = true_people(bank, seed)
+    crowd = people(truth.heads, truth.within, recorded, habits, np.random.default_rng([seed, 3]))
+    told = record(
+        bank, crowd, (unranked, greedy, exploring), nothing_known(bank.wide), first=RECORDED_SEED, progress=progress
+    )
+    known = learned(told, TYPES, seed=seed)
+    return World(name, bank, truth, known, [retold(one, known) for one in told])
+
+
+def simulated(world: World, count: int, habits: Habits, seed: int, progress: Progress) -> list[Told]:
+    """Conversations of people made from what is known, led by each of the policies that need no value."""
+    crowd = people(world.known.heads, world.known.within, count, habits, np.random.default_rng([seed, 2]))
+    leading = (unranked, greedy, exploring, greedy)
+    return record(world.bank, crowd, leading, world.known, first=SIMULATED_SEED, progress=progress)

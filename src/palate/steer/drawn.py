@@ -1,0 +1,188 @@
+"""A bank of pictures that drawing models really drew: an entry is a prompt and the model that draws it.
+
+Candidates name both, so that a conversation steers the model as well as the words. What words say of an entry before it
+is seen (`words`) comes from the other prompts alone: where words lie, a linear map from words to pictures that was
+fitted on other things, and what the model makes different on every other prompt, which is its specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from palate.steer.bank import EACH, Options
+from palate.taste.evidence import Floats, Rows
+from palate.taste.space import TasteSpace, taste_space
+from palate.writers.variants import CATEGORIES
+
+NEAR = 8
+"""How many models count as drawing nearly alike."""
+FOLDS = 5
+RIDGE = 1.0
+BASIS_PICTURES = 4000
+
+
+class Drawn(Protocol):
+    """What is asked of a package of drawn pictures (`palate_pocket.Bank`)."""
+
+    @property
+    def models(self) -> Sequence[str]: ...
+    @property
+    def prompts(self) -> Sequence[Any]:
+        """Each with text, kind, seeds and slots."""
+
+    @property
+    def words(self) -> Any:
+        """(Q, dim) the prompts' vectors."""
+
+    def row(self, model: int, prompt: int, seed: int = 0) -> int: ...
+    def vectors(self, rows: Sequence[int]) -> Any: ...
+
+
+@dataclass(frozen=True)
+class DrawnBank:
+    """Entries are numbered prompt * M + model."""
+
+    space: TasteSpace
+    texts: tuple[str, ...]
+    """(P,)"""
+    things: tuple[str, ...]
+    """(P,) what each prompt is about, whatever its look."""
+    plain: tuple[bool, ...]
+    """(P,) whether a prompt says nothing of a look."""
+    models: tuple[str, ...]
+    """(M,)"""
+    drawn: Floats
+    """(P, M, S, d) features of the pictures."""
+    said: Floats
+    """(P, M, d) what is expected of them before they are seen."""
+    near: Rows
+    """(M, NEAR) the models that draw most alike."""
+
+    @property
+    def wide(self) -> int:
+        return int(self.drawn.shape[-1])
+
+    def entry(self, prompt: int, model: int) -> int:
+        return prompt * len(self.models) + model
+
+    def parts(self, entry: int) -> tuple[int, int]:
+        """Prompt and model."""
+        return divmod(int(entry), len(self.models))
+
+    def first(self, rng: np.random.Generator) -> int:
+        """A thing that can be said more of, in plain words, by any model: nobody has chosen one yet."""
+        looks = {thing for thing, plain in zip(self.things, self.plain, strict=True) if not plain}
+        open_ones = [at for at, thing in enumerate(self.things) if self.plain[at] and (thing in looks or not looks)]
+        return self.entry(int(rng.choice(open_ones)), int(rng.integers(len(self.models))))
+
+    def options(self, entry: int, rng: np.random.Generator) -> Options:
+        """Five each of a model that draws alike, a look more, another model, another thing, and anything."""
+        found, categories = [], []
+        for category in CATEGORIES:
+            for _ in range(EACH):
+                found.append(self.entry(*self._changed(*self.parts(entry), category, rng)))
+                categories.append(category)
+        entries = np.array(found, dtype=np.intp)
+        return Options(entries, tuple(categories), self.words(entries))
+
+    def _changed(self, prompt: int, model: int, category: str, rng: np.random.Generator) -> tuple[int, int]:
+        same = [at for at, thing in enumerate(self.things) if thing == self.things[prompt] and at != prompt]
+        if category == "expansion" and same:
+            return int(rng.choice(same)), model
+        if category in ("rephrase", "expansion"):
+            return prompt, int(rng.choice(self.near[model]))
+        if category == "style":
+            return prompt, int(rng.integers(len(self.models)))
+        others = [at for at, thing in enumerate(self.things) if thing != self.things[prompt]]
+        if category == "subject":
+            alike = [at for at in others if self.plain[at] == self.plain[prompt]]
+            return int(rng.choice(alike or others)), model
+        return int(rng.integers(len(self.texts))), int(rng.integers(len(self.models)))
+
+    def words(self, entries: Rows) -> Floats:
+        prompts, models = np.divmod(np.asarray(entries), len(self.models))
+        said: Floats = self.said[prompts, models]
+        return said
+
+    def pictures(self, entries: Rows) -> Floats:
+        prompts, models = np.divmod(np.asarray(entries), len(self.models))
+        drawn: Floats = self.drawn[prompts, models]
+        return drawn
+
+
+def drawn_bank(bank: Drawn, *, wide: int = 24, seeds: int = 4) -> DrawnBank:
+    """The prompts that were drawn at least `seeds` times, by every model, over the `wide` directions they differ in."""
+    kept = [at for at, prompt in enumerate(bank.prompts) if len(prompt.seeds) >= seeds]
+    models = len(bank.models)
+    rows = [bank.row(m, p, s) for p in kept for m in range(models) for s in range(seeds)]
+    vectors = np.asarray(bank.vectors(rows), dtype=np.float32)
+    words = np.asarray(bank.words, dtype=np.float32)[kept]
+    chosen = np.random.default_rng(0).permutation(len(vectors))[:BASIS_PICTURES]
+    space = of_unit_variance(taste_space(vectors[chosen], words, wide=wide))
+    drawn = space.of_pictures(vectors).reshape(len(kept), models, seeds, space.wide)
+    things = tuple(_thing(bank.prompts[at]) for at in kept)
+    middle = drawn.mean(axis=2)
+    return DrawnBank(
+        space,
+        tuple(str(bank.prompts[at].text) for at in kept),
+        things,
+        tuple(not bank.prompts[at].slots for at in kept),
+        tuple(bank.models),
+        drawn,
+        expected(space.of_words(words), middle, things),
+        alike(middle.mean(axis=0), min(NEAR, models - 1)),
+    )
+
+
+def of_unit_variance(space: TasteSpace) -> TasteSpace:
+    """The same directions, longer, so that features vary by 1 on average."""
+    longer = np.sqrt(space.wide / space.total)
+    return replace(space, directions=space.directions * longer, total=float(space.wide))
+
+
+def _thing(prompt: Any) -> str:
+    """`a thin outline icon of cloud` and `an icon of cloud` are about one thing."""
+    return str(prompt.slots.get("concept") or prompt.text.rpartition(" of ")[2])
+
+
+def expected(words: Floats, middle: Floats, things: Sequence[str]) -> Floats:
+    """What is expected of each prompt by each model (P, M, d), of words (P, d) and mean pictures (P, M, d).
+
+    The map from words to pictures is fitted by ridge regression on things of other folds, and a model's own share is
+    its mean difference from all models over the prompts about other things: nothing of an entry's own pictures is used.
+    """
+    fold = np.array([sorted(set(things)).index(thing) % FOLDS for thing in things])
+    everybody = middle.mean(axis=1)
+    mapped = np.empty_like(everybody)
+    for number in range(FOLDS):
+        out = fold == number
+        X, Y = words[~out], everybody[~out]
+        if not out.any() or not len(X):
+            mapped[out] = everybody.mean(axis=0)
+            continue
+        B = np.linalg.solve(
+            (X - X.mean(0)).T @ (X - X.mean(0)) + RIDGE * np.eye(X.shape[1]), (X - X.mean(0)).T @ (Y - Y.mean(0))
+        )
+        mapped[out] = (words[out] - X.mean(0)) @ B + Y.mean(0)
+    own = middle - everybody[:, None]
+    names = np.array(things)
+    found: Floats = np.empty_like(middle)
+    for thing in set(things):
+        about = names == thing
+        share = own[~about].mean(axis=0) if (~about).any() else np.zeros_like(own[0])
+        found[about] = mapped[about][:, None] + share
+    return found
+
+
+def alike(means: Floats, count: int) -> Rows:
+    """(M, count) the nearest other models by their mean picture (M, d)."""
+    if count < 1:
+        return np.zeros((len(means), 1), dtype=np.intp)
+    apart = ((means[:, None] - means[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    nearest: Rows = np.argsort(apart, axis=1)[:, :count]
+    return nearest
