@@ -15,21 +15,26 @@ from palate.recommend.autorec import AutoRec
 from palate.recommend.bert4rec import BERT4Rec
 from palate.recommend.contrastvae import ContrastVAE
 from palate.recommend.diffrec import DiffRec
+from palate.recommend.diffuasr import DiffuASR
 from palate.recommend.dream import Dream
 from palate.recommend.ease import Ease
+from palate.recommend.gfn4rec import GFN4Rec
 from palate.recommend.gru4rec import GRU4Rec
 from palate.recommend.idnp import IDNP
 from palate.recommend.irgan import IRGAN
 from palate.recommend.itemknn import ItemKNN
 from palate.recommend.ldiffrec import LDiffRec
+from palate.recommend.listcvae import ListCVAE
 from palate.recommend.llm2bert4rec import LLM2BERT4Rec
 from palate.recommend.multvae import MultVAE
+from palate.recommend.pivotcvae import PivotCVAE
 from palate.recommend.popularity import Popularity
 from palate.recommend.protocol import Recommender
 from palate.recommend.sasrec import SASRec
 from palate.recommend.svae import SVAE
 from palate.recommend.tiger import Tiger
 from palate.recommend.vaser import VASER
+from palate.recommend.virtualpeople import AugmentedEase
 
 Content = Mapping[str, NDArray[Any]]
 """What is known of the items themselves, each (items, ...): see `Method.content`."""
@@ -67,6 +72,8 @@ def every(**axes: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
 
 SMALL = {"hidden": 64, "epochs": 40, "batch": 64, "rate": 1e-2}
 SMALL_SEQUENCES = {"width": 32, "epochs": 30, "batch": 64, "rate": 3e-3, "dropped": 0.0}
+SMALL_SLATES = {"width": 32, "most": 1.0, "epochs": 60, "batch": 64, "rate": 1e-2}
+SMALL_LISTS = {"width": 32, "epochs": 60, "batch": 64, "rate": 1e-2}
 SMALL_NAMES = {"naming": {"codes": 6, "levels": 2, "latent": 8, "steps": 300}, **SMALL_SEQUENCES}
 
 METHODS: Mapping[str, Method] = {
@@ -87,9 +94,25 @@ METHODS: Mapping[str, Method] = {
         Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(50, 100)), SMALL),
         Method("ldiffrec", LDiffRec, every(clusters=(1, 2), epochs=(50, 100)), {"latent": 16, **SMALL}),
         Method("irgan", IRGAN, every(alone=(0.5, 0.8), epochs=(50, 100)), {"epochs": 30, "batch": 64, "rate": 1e-2}),
+        Method(
+            "virtualpeople",
+            AugmentedEase,
+            every(penalty=(1000.0, 2000.0), added=(0.05, 0.2)),
+            {"forger": {"epochs": 20, "batch": 64, "rate": 3e-3}},
+        ),
+        Method("listcvae", ListCVAE, every(most=(0.1, 1.0), epochs=(100, 200)), SMALL_SLATES),
+        Method("pivotcvae", PivotCVAE, every(own=(0.5, 0.8), epochs=(100, 200)), SMALL_SLATES),
+        Method("gfn4rec", GFN4Rec, every(sharp=(8.0, 16.0), epochs=(100, 200)), SMALL_LISTS),
         Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES, sequential=True),
+        Method(
+            "diffuasr",
+            DiffuASR,
+            tuple({"added": 3, "sasrec": settings} for settings in every(dropped=(0.2, 0.5), epochs=(30, 60))),
+            {"before": {"epochs": 10, "batch": 64, "steps": 20}, "sasrec": SMALL_SEQUENCES},
+            sequential=True,
+        ),
         Method("svae", SVAE, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method("vaser", VASER, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
         Method(
