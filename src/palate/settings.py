@@ -25,6 +25,7 @@ class Settings:
     fit: str = _setting("squash", "how a picture is brought to the encoder's size: squash (as GEMRec does) or crop")
     captioner: str = _setting("none", "what describes example pictures: a hub id, a folder, an address, or none")
     writer: str = _setting("offline", "what writes prompts to steer by: offline, a hub id, a folder, or an address")
+    personaliser: str = _setting("pocket", "what draws from a history: a Janus by hub id, folder, or pocket")
     device: str = _setting("auto", "where to draw and encode: auto, cpu, cuda, mps")
     steps: int = _setting(0, "drawing steps; 0 leaves it to the model")
     size: int = _setting(0, "width and height of a drawn picture; 0 leaves it to the model")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from palate.find.asking import Question
     from palate.find.requirement import Asked
     from palate.importers.adding import Added
+    from palate.personalise.drawing import Drawn
+    from palate.personalise.janus import Janus, Seen
     from palate.steer.steering import Steering
 
 
@@ -31,6 +33,7 @@ class Studio:
         self.home = home
         self.settings = settings
         self._encoder: Encoder | None = None
+        self._drawer: tuple[Janus, str | None, Seen] | None = None
 
     @classmethod
     def create(cls, hub: str | None = None) -> Studio:
@@ -310,12 +313,24 @@ class Studio:
 
     def converse(self, person: str = "me", *, draws: bool = True) -> Conversing:
         """A talk in words: each `say` is answered with models and pictures, and with what the answer rests on."""
+        from palate.converse.speaking import open_speaker
         from palate.converse.talking import Conversing
         from palate.converse.tools import Tools
         from palate.people.gate import Principal
 
         principal = Principal(person, person, "member", frozenset(("read", "choose", "draw")), "here")
-        return Conversing(Tools(self.home, self.settings, lambda: self.encoder, principal), draws=draws)
+        tools = Tools(self.home, self.settings, lambda: self.encoder, principal)
+        return Conversing(tools, draws=draws, speaker=open_speaker(self.settings.writer))
+
+    def personalise(self, person: str = "me", *, count: int = 4, seed: int = 0, out: Path | None = None) -> Drawn:
+        """New pictures straight from what a person liked, by the Janus of the setting `personaliser`."""
+        from palate.personalise import drawing
+
+        drawing.require_count(count)
+        device = None if self.settings.device == "auto" else self.settings.device
+        if self._drawer is None:
+            self._drawer = drawing.open_drawer(self.home.folder, self.settings.personaliser, device=device)
+        return drawing.personalise(self.home, self._drawer, self.look, person, count=count, seed=seed, out=out)
 
     def taste(self, person: str = "me") -> dict[str, Any]:
         from palate.specify.encoding import space_of
@@ -389,5 +404,5 @@ class Studio:
     def config_set(self, name: str, value: str) -> dict[str, Any]:
         with self.home.writing():
             self.settings = settings_file.set_one(self.home.folder, name, value)
-        self._encoder = None
+        self._encoder = self._drawer = None
         return {name: getattr(self.settings, name)}

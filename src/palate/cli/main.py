@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from palate.cli import adding, asking, conversing, demo, drawing, keeping, measuring, serving, steering
+from palate.cli import adding, asking, conversing, demo, drawing, keeping, measuring, personalising, serving, steering
 
 STOPPED = 130
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command()(asking.similar)
 app.command()(asking.recommend)
 app.command()(asking.choose)
 app.command()(steering.steer)
+app.command()(personalising.personalise)
 app.command()(conversing.converse)
 app.add_typer(taste, name="taste")
 taste.command("show")(steering.taste_show)
@@ -62,6 +63,7 @@ evaluate.command("compare")(measuring.compare)
 evaluate.command("gate")(measuring.gate)
 app.add_typer(train, name="train")
 train.command("recommender")(measuring.train_recommender)
+train.add_typer(personalising.train, name="personalise")
 app.add_typer(export, name="export")
 export.command("dataset")(keeping.export_dataset)
 app.add_typer(config, name="config")

@@ -31,13 +31,27 @@ def build_tiny_janus(
 ) -> Path:
     """`like` is pocket or pro. A picture of `side` pixels is patches x patches codes and as many vectors."""
     import torch
-    from transformers import JanusConfig, JanusForConditionalGeneration, JanusImageProcessorPil, JanusProcessor
+    from transformers import JanusForConditionalGeneration, JanusImageProcessorPil, JanusProcessor
 
     torch.manual_seed(seed)
     place = Path(folder)
     words = janus_tokenizer(like)
+    config = _config(words, side, patches, width, layers, codes, longest)
+    network = JanusForConditionalGeneration(config)
+    with torch.no_grad():  # as random weights are drawn, every code would be as likely as any other
+        network.model.generation_head.vision_head.weight.mul_(20.0)
+    with quietly():
+        network.save_pretrained(place)
+    half = [0.5, 0.5, 0.5]
+    processor = JanusImageProcessorPil(size={"height": side, "width": side}, image_mean=half, image_std=half)
+    JanusProcessor(processor, words, num_image_tokens=patches * patches).save_pretrained(place)
+    return place
+
+
+def _config(words: Any, side: int, patches: int, width: int, layers: int, codes: int, longest: int) -> Any:
+    from transformers import JanusConfig
+
     scale = side // patches
-    stages = scale.bit_length()
     text = {
         "model_type": "llama",
         "vocab_size": len(words),
@@ -65,27 +79,14 @@ def build_tiny_janus(
         "num_embeddings": codes,
         "latent_channels": 32,
         "base_channels": 32,
-        "channel_multiplier": [1] * stages,
+        "channel_multiplier": [1] * scale.bit_length(),
         "num_res_blocks": 1,
         "num_patches": patches,
         "projection_dim": width,
         "image_token_embed_dim": width,
     }
-    config = JanusConfig(
-        text_config=text,
-        vision_config=sight,
-        vq_config=coder,
-        image_token_id=words.convert_tokens_to_ids("<image_placeholder>"),
-    )
-    network = JanusForConditionalGeneration(config)
-    with torch.no_grad():  # as random weights are drawn, every code would be as likely as any other
-        network.model.generation_head.vision_head.weight.mul_(20.0)
-    with quietly():
-        network.save_pretrained(place)
-    half = [0.5, 0.5, 0.5]
-    processor = JanusImageProcessorPil(size={"height": side, "width": side}, image_mean=half, image_std=half)
-    JanusProcessor(processor, words, num_image_tokens=patches * patches).save_pretrained(place)
-    return place
+    place_id = words.convert_tokens_to_ids("<image_placeholder>")
+    return JanusConfig(text_config=text, vision_config=sight, vq_config=coder, image_token_id=place_id)
 
 
 def janus_tokenizer(like: str = "pocket") -> Any:

@@ -1,0 +1,177 @@
+"""`personalise`: what somebody liked in this home, told to a Janus, and new pictures kept as theirs."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from palate.catalogue import pictures as picture_rows
+from palate.catalogue.home import Home
+from palate.catalogue.records import Drawing, Picture, Prompt, digest
+from palate.errors import PalateError
+from palate.people import holdings, persons
+from palate.personalise import adapters
+from palate.personalise.histories import LENGTH
+from palate.personalise.janus import Janus, Seen, open_janus
+from palate.personalise.reading import own_collection
+from palate.personalise.sampling import GUIDANCE, sample
+from palate.personalise.shelf import Shelf
+
+FOLDER = "personalise"
+KINDS = ("grpo", "sft")
+"""Trained folders of a home, the one to draw with first."""
+TOOL = "palate personalise"
+Look = Callable[[list[str]], dict[str, Path]]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was drawn, with what, and from which liked pictures, the oldest first."""
+
+    person: str
+    network: str
+    trained: str | None
+    history: tuple[dict[str, str], ...]
+    pictures: tuple[dict[str, Any], ...]
+    took_s: float
+    warnings: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "person": self.person,
+            "network": self.network,
+            "trained": self.trained,
+            "history": list(self.history),
+            "pictures": list(self.pictures),
+            "took_s": round(self.took_s, 3),
+            "warnings": list(self.warnings),
+        }
+
+
+def trained_folder(home: Path, base: str, kind: str | None = None) -> Path | None:
+    """What was trained in this home for this network: what `kind` says, else GRPO's, else SFT's, else nothing."""
+    for name in (kind,) if kind else KINDS:
+        place = home / FOLDER / name
+        if (place / adapters.TRAINED).is_file() and adapters.read_trained(place).base == base:
+            return place
+    return None
+
+
+def open_drawer(home: Path, base: str, *, device: str | None = None) -> tuple[Janus, str | None, Seen]:
+    """The home's trained network where there is one, else the one of the setting as it comes."""
+    place = trained_folder(home, base)
+    if place is None:
+        return open_janus(base, device=device), None, "vision"
+    janus, trained = adapters.open_trained(place, device=device)
+    return janus, trained.kind, trained.seen
+
+
+def guidance_of(janus: Janus) -> float:
+    """What the network's makers set, else Janus' own."""
+    return float(getattr(janus.network.generation_config, "guidance_scale", None) or GUIDANCE)
+
+
+def personalise(
+    home: Home,
+    opened: tuple[Janus, str | None, Seen],
+    look: Look,
+    person: str,
+    *,
+    count: int = 4,
+    seed: int = 0,
+    out: Path | None = None,
+) -> Drawn:
+    """`count` pictures from the latest of what a person liked; the same seed and history draw the same ones."""
+    began = time.perf_counter()
+    janus, trained, seen = opened
+    collection = own_collection(home, look, person)
+    history = list(range(len(collection.items)))[-LENGTH:]
+    shelf = Shelf(janus, collection, seen)
+    guidance = guidance_of(janus)
+    drawn = janus.decoded(sample(janus, shelf.told([history]), group=count, guidance=guidance, seed=seed).codes)
+    items = [collection.items[at] for at in history]
+    settings = {
+        "network": janus.name,
+        "trained": trained,
+        "history": [item.id for item in items],
+        "seen": seen,
+        "guidance": guidance,
+        "seed": seed,
+    }
+    pictures = _kept(home, person, drawn, settings)
+    return Drawn(
+        person,
+        janus.name,
+        trained,
+        tuple({"id": item.id, "words": item.words} for item in items),
+        tuple(_told(home, id, place, out) for place, id in enumerate(pictures)),
+        time.perf_counter() - began,
+        tuple(_warnings(trained, len(items))),
+    )
+
+
+def _warnings(trained: str | None, known: int) -> list[str]:
+    said = []
+    if trained is None:
+        said.append("nothing was trained on histories here: `palate train personalise sft --data DIR` teaches it")
+    if known < LENGTH:
+        said.append(f"only {known} liked pictures are known; {LENGTH} say more")
+    return said
+
+
+def _kept(home: Home, person: str, drawn: Sequence[Image.Image], settings: dict[str, Any]) -> list[str]:
+    """Blobs first, then rows, in one transaction; they credit no model, and are the person's own."""
+    from palate.safety.pictures import looks_degenerate
+
+    data = [as_png(picture) for picture in drawn]
+    ids = [home.blobs.put(png) for png in data]
+    words = Prompt(f"drawn from what {person} liked")
+    with home.write() as connection:
+        rows = [
+            Picture(id, *picture.size, "PNG", len(png), "degenerate" if looks_degenerate(picture) else "ok", owned=True)
+            for id, picture, png in zip(ids, drawn, data, strict=True)
+        ]
+        drawings = [
+            Drawing(
+                digest("drawing", TOOL, person, str(settings), str(place)),
+                id,
+                "drawn",
+                (),
+                words,
+                int(settings["seed"]) + place,
+                settings,
+                TOOL,
+            )
+            for place, id in enumerate(ids)
+        ]
+        picture_rows.put(connection, rows)
+        picture_rows.put_drawings(connection, drawings)
+        if any(known.id == person for known in persons.listed(connection)):
+            holdings.hold(connection, person, TOOL, [drawing.id for drawing in drawings])
+    return ids
+
+
+def _told(home: Home, id: str, place: int, out: Path | None) -> dict[str, Any]:
+    file = home.blobs.path(id)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        file = out / f"{place + 1:02d}-{id[:8]}.png"
+        file.write_bytes(home.blobs.get(id))
+    return {"id": id, "file": str(file)}
+
+
+def as_png(picture: Image.Image) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "PNG")
+    return written.getvalue()
+
+
+def require_count(count: int) -> None:
+    if not 1 <= count <= 64:
+        raise PalateError("wrong_count", f"{count} pictures; 1 to 64 at a time", about="n")

@@ -1,0 +1,151 @@
+"""`palate personalise` and its trainings as a person types them, on a Janus of the smallest size."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from palate.cli import main
+from palate.errors import PalateError
+from palate.people import holdings, persons
+from palate.personalise.drawing import trained_folder
+from palate.studio import Studio
+from palate.testing.januses import build_tiny_janus
+from palate.testing.likings import painted_collection
+from palate.testing.shapes import draw_shape
+
+Palate = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def janus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_janus(tmp_path_factory.mktemp("janus") / "tiny")
+
+
+@pytest.fixture
+def home(tmp_path: Path, janus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with five pictures, three of which ada likes."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("PALATE_HOME", str(folder))
+    studio = Studio.create(str(folder))
+    studio.config_set("personaliser", str(janus))
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    for place, shape in enumerate(("circle", "square", "cross", "bar", "triangle")):
+        draw_shape(shape, "red", size=32).save(outputs / f"{place}.png")
+    studio.add_pictures(outputs, encode=False)
+    with studio.home.read() as connection:
+        ids = list(connection.exec_driver_sql("select id from pictures order by id").scalars())
+    for id in ids[:3]:
+        studio.choose(id, person="ada")
+    studio.close()
+    return folder
+
+
+@pytest.fixture
+def palate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Palate:
+    def run(*argv: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["palate", *map(str, argv)])
+        code = 0
+        try:
+            main.run()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out, said.err
+
+    return run
+
+
+def published(folder: Path) -> Path:
+    """The painted world in the form of MovieLens latest."""
+    made = painted_collection(people=16, each=12)
+    (folder / "posters").mkdir(parents=True)
+    rows = ["userId,movieId,rating,timestamp"]
+    for person, item, at in zip(made.person, made.item, made.at, strict=True):
+        rows.append(f"{person},{item},5.0,{at}")
+    (folder / "ratings.csv").write_text("\n".join(rows) + "\n")
+    titles = [f"{place},{item.title},{item.title.split()[0]}" for place, item in enumerate(made.items)]
+    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *titles]) + "\n")
+    for place in range(len(made.items)):
+        made.picture(place).save(folder / "posters" / f"{place}.png")
+    return folder
+
+
+def test_four_pictures_are_drawn_from_what_ada_likes_and_kept(home: Path, palate: Palate, tmp_path: Path) -> None:
+    code, out, _ = palate("personalise", "--person", "ada", "-n", "4", "--out", tmp_path / "new", "--json")
+    told = json.loads(out)
+    assert (code, told["person"], len(told["pictures"]), len(told["history"])) == (0, "ada", 4, 3)
+    assert told["trained"] is None
+    assert any("nothing was trained" in warning for warning in told["warnings"])
+    with Image.open(told["pictures"][0]["file"]) as picture:
+        assert picture.size == (16, 16)
+    again = json.loads(palate("personalise", "--person", "ada", "-n", "4", "--json")[1])
+    assert [row["id"] for row in again["pictures"]] == [row["id"] for row in told["pictures"]]
+    other = json.loads(palate("personalise", "--person", "ada", "-n", "4", "--seed", "1", "--json")[1])
+    assert [row["id"] for row in other["pictures"]] != [row["id"] for row in told["pictures"]]
+    assert palate("check", "--json")[0] == 0
+
+
+def test_what_was_drawn_can_be_chosen_and_credits_no_model(home: Path, palate: Palate) -> None:
+    told = json.loads(palate("personalise", "--person", "ada", "-n", "1", "--json")[1])
+    drawn = told["pictures"][0]["id"]
+    assert palate("choose", drawn, "--as", "like", "--person", "ada")[0] == 0
+    shown = json.loads(palate("show", drawn, "--json")[1])
+    assert shown["drawings"][0]["credits"] == []
+    history = json.loads(palate("personalise", "--person", "ada", "-n", "1", "--json")[1])["history"]
+    assert history[-1]["id"] == drawn
+
+
+def test_it_is_the_person_s_own_where_a_home_has_persons(home: Path) -> None:
+    studio = Studio.open(str(home))
+    with studio.home.write() as connection:
+        owner = persons.ensure_owner(connection).id
+        liked = str(connection.exec_driver_sql("select id from pictures order by id").scalars().first())
+    studio.choose(liked, person=owner)
+    drawn = studio.personalise(owner, count=1)
+    with studio.home.read() as connection:
+        assert holdings.may_see(connection, owner, drawn.pictures[0]["id"])
+        assert not holdings.may_see(connection, "somebody else", drawn.pictures[0]["id"])
+    studio.close()
+
+
+def test_nobody_s_history_and_a_missing_network_are_one_line(home: Path, palate: Palate) -> None:
+    code, _, err = palate("personalise", "--person", "bob")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "nothing is known of bob" in err
+    palate("config", "set", "personaliser", "pocket")
+    code, _, err = palate("personalise", "--person", "ada")
+    assert (code, err.count("\n")) in ((1, 1), (0, 3))
+
+
+def test_sft_is_trained_into_the_home_and_draws_from_then_on(home: Path, palate: Palate, tmp_path: Path) -> None:
+    data = published(tmp_path / "data")
+    asked = ("train", "personalise", "sft", "--data", data, "--batch", 4, "--every", 2, "--device", "cpu")
+    code, out, err = palate(*asked, "--steps", "3", "--json")
+    assert (code, json.loads(out)["step"]) == (0, 2), err
+    assert trained_folder(home, json.loads(out)["in"]) is None
+    told = json.loads(palate("personalise", "--person", "ada", "-n", "2", "--json")[1])
+    assert told["trained"] == "sft"
+    code, _, err = palate(*asked, "--steps", "3")
+    assert code == 1
+    assert "a training lies here already" in err
+    assert palate(*asked, "--steps", "3", "--resume", "--json")[0] == 0
+
+
+def test_unknown_ways_are_named(home: Path, palate: Palate, tmp_path: Path) -> None:
+    code, _, err = palate("train", "personalise", "sft", "--data", tmp_path, "--seen", "ears")
+    assert (code, "none of vision, codes" in err) == (1, True)
+
+
+def test_pictures_are_counted_within_reason(home: Path) -> None:
+    studio = Studio.open(str(home))
+    with pytest.raises(PalateError, match="1 to 64"):
+        studio.personalise("ada", count=65)
+    studio.close()
