@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from palate.errors import PalateError
 from palate.steer.bank import MadeBank
 from palate.steer.simulating import Known, converse, exploring, greedy, kept_first, unranked
 from palate.steer.value import (
+    Training,
     Transitions,
     Value,
     ValueLearning,
     expectile_loss,
+    mixed,
     of_candidates,
     train_value,
     transitions,
@@ -143,3 +146,25 @@ def test_what_was_learned_is_kept(tmp_path: Path) -> None:
     assert Value.load(tmp_path).of(step.state, step.options) == pytest.approx(value.of(step.state, step.options))
     slate = value.policy()(step.state, step.options, np.random.default_rng(0))
     assert len({step.options.categories[at] for at in slate}) == 4
+
+
+def test_a_training_that_was_stopped_ends_where_it_would_have_ended(tmp_path: Path) -> None:
+    data, learning = some_transitions(6), ValueLearning(hidden=8, steps=12, batch=8)
+    whole = Training(data, learning)
+    losses = [whole.step() for _ in range(12)]
+    stopped = Training(data, learning)
+    for _ in range(5):
+        stopped.step()
+    stopped.save(tmp_path)
+    again = Training(data, learning)
+    assert again.restore(tmp_path)
+    assert [again.step() for _ in range(7)] == losses[5:]
+    with pytest.raises(PalateError, match="other settings"):
+        Training(data, ValueLearning(hidden=8, steps=12, batch=8, seed=1)).restore(tmp_path)
+
+
+def test_recorded_conversations_are_a_quarter_of_a_mixture_at_least() -> None:
+    few, many = some_transitions(2), some_transitions(30)
+    both = mixed(few, many)
+    assert len(both.states) == 150 + 5 * 10
+    assert np.array_equal(both.states[:10], few.states)

@@ -11,10 +11,10 @@ the paper's value function, a language model, does not.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,9 @@ from palate.writers.variants import CATEGORIES
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Singles = NDArray[np.float32]
+Numbers = NDArray[np.floating[Any]]
+LOGGED_EVERY = 100
+KEPT_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ class ValueLearning:
 class Transitions:
     """Recorded turns: states (n, s), shown candidates (n, L, c), rewards (n,), next states (n, s), and ends (n,)."""
 
-    states: Singles
-    shown: Singles
-    rewards: Singles
-    after: Singles
-    last: Singles
+    states: Numbers
+    shown: Numbers
+    rewards: Numbers
+    after: Numbers
+    last: Numbers
 
 
 def of_state(state: State) -> Floats:
@@ -140,7 +142,7 @@ class Value:
             self.scales[f"{name}_mean"].data = torch.tensor(rows.mean(axis=0), dtype=torch.float32)
             self.scales[f"{name}_scale"].data = torch.tensor(rows.std(axis=0) + 1e-3, dtype=torch.float32)
 
-    def scaled(self, rows: Floats | Singles, name: str) -> Tensor:
+    def scaled(self, rows: Numbers, name: str) -> Tensor:
         import torch
 
         given = torch.as_tensor(rows, dtype=torch.float32)
@@ -177,7 +179,7 @@ class Value:
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in self._tensors().items()}, folder / "value.safetensors")
+        save_file({name: tensor.contiguous() for name, tensor in self.tensors().items()}, folder / "value.safetensors")
         card = {"state": self.shape[0], "candidate": self.shape[1], "learning": asdict(self.learning)}
         (folder / "value.json").write_text(json.dumps(card, indent=2) + "\n")
 
@@ -188,11 +190,11 @@ class Value:
         card = json.loads((folder / "value.json").read_text())
         value = cls(card["state"], card["candidate"], ValueLearning(**card["learning"]))
         kept = load_file(folder / "value.safetensors")
-        for name, tensor in value._tensors().items():
+        for name, tensor in value.tensors().items():
             tensor.data.copy_(kept[name])
         return value
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         parts = {"f": self.f, "target": self.target, "v": self.v, "scales": self.scales}
         return {f"{part}.{name}": tensor for part, net in parts.items() for name, tensor in net.state_dict().items()}
 
@@ -204,36 +206,110 @@ def _network(wide: int, hidden: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-def train_value(data: Transitions, learning: ValueLearning) -> tuple[Value, list[dict[str, float]]]:
-    """Seeded; every hundredth step's losses are answered beside the value."""
-    import torch
+class Training:
+    """A value on its way: what a step moves, and all that a checkpoint must hold to go on as if never stopped."""
 
-    value = Value(data.states.shape[1], data.shown.shape[2], learning)
-    value.fit_scales(data)
-    h, after = value.scaled(data.states, "state"), value.scaled(data.after, "state")
-    P, r = value.scaled(data.shown, "candidate"), value.scaled(data.rewards[:, None], "reward")[:, 0]
-    going_on = 1 - torch.as_tensor(data.last, dtype=torch.float32)
-    f_steps = torch.optim.Adam(value.f.parameters(), lr=learning.rate)
-    v_steps = torch.optim.Adam(value.v.parameters(), lr=learning.rate)
-    luck = torch.Generator().manual_seed(learning.seed)
-    log: list[dict[str, float]] = []
-    for step in range(learning.steps):
-        rows = torch.randint(len(h), (learning.batch,), generator=luck)
+    def __init__(self, data: Transitions, learning: ValueLearning) -> None:
+        import torch
+
+        self.learning = learning
+        self.value = value = Value(data.states.shape[1], data.shown.shape[2], learning)
+        value.fit_scales(data)
+        self.h, self.after = value.scaled(data.states, "state"), value.scaled(data.after, "state")
+        self.P = value.scaled(data.shown, "candidate")
+        self.r = value.scaled(data.rewards[:, None], "reward")[:, 0]
+        self.going_on = 1 - torch.as_tensor(data.last, dtype=torch.float32)
+        self.optimisers = {
+            "f": torch.optim.Adam(value.f.parameters(), lr=learning.rate),
+            "v": torch.optim.Adam(value.v.parameters(), lr=learning.rate),
+        }
+        self.done = 0
+        self.log: list[dict[str, float]] = []
+
+    def step(self) -> dict[str, float]:
+        """One batch, drawn by the step's own number: V towards the target's Q, Q towards what came after."""
+        import torch
+
+        value, learning = self.value, self.learning
+        luck = torch.Generator().manual_seed(learning.seed * 1_000_003 + self.done)
+        rows = torch.randint(len(self.h), (learning.batch,), generator=luck)
+        h, P = self.h[rows], self.P[rows]
         with torch.no_grad():
-            best = torch.stack([value.q(net, h[rows], P[rows]) for net in value.target]).min(dim=0).values
-        v_loss = expectile_loss(best - value.v(h[rows])[:, 0], learning.expectile)
-        v_steps.zero_grad(set_to_none=True)
-        v_loss.backward()  # type: ignore[no-untyped-call]
-        v_steps.step()
+            best = torch.stack([value.q(net, h, P) for net in value.target]).min(dim=0).values
+        v_loss = expectile_loss(best - value.v(h)[:, 0], learning.expectile)
+        self._descend("v", v_loss)
         with torch.no_grad():
-            wanted = r[rows] + learning.discount * going_on[rows] * value.v(after[rows])[:, 0]
-        f_loss = torch.stack([((wanted - value.q(net, h[rows], P[rows])) ** 2).mean() for net in value.f]).sum()
-        f_steps.zero_grad(set_to_none=True)
-        f_loss.backward()  # type: ignore[no-untyped-call]
-        f_steps.step()
+            next_worth = value.v(self.after[rows])[:, 0]
+            wanted = self.r[rows] + learning.discount * self.going_on[rows] * next_worth
+        f_loss = torch.stack([((wanted - value.q(net, h, P)) ** 2).mean() for net in value.f]).sum()
+        self._descend("f", f_loss)
         with torch.no_grad():
             for slow, fast in zip(value.target.parameters(), value.f.parameters(), strict=True):
                 slow.lerp_(fast, learning.target)
-        if step % 100 == 0 or step + 1 == learning.steps:
-            log.append({"step": step, "value_loss": float(v_loss.detach()), "q_loss": float(f_loss.detach())})
-    return value, log
+        said = {"step": self.done, "value_loss": float(v_loss.detach()), "q_loss": float(f_loss.detach())}
+        self.done += 1
+        return said
+
+    def _descend(self, name: str, loss: Tensor) -> None:
+        optimiser = self.optimisers[name]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+
+    def save(self, folder: Path) -> None:
+        """Everything, in one file that replaces the last."""
+        from safetensors.torch import save_file
+
+        tensors = {name: tensor.clone() for name, tensor in self.value.tensors().items()}
+        for name, optimiser in self.optimisers.items():
+            for number, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}-adam.{number}.{key}": kept.clone() for key, kept in state.items()}
+        folder.mkdir(parents=True, exist_ok=True)
+        told = {"done": str(self.done), "log": json.dumps(self.log), "learning": json.dumps(asdict(self.learning))}
+        save_file(tensors, folder / "training.new", metadata=told)
+        (folder / "training.new").replace(folder / "training.safetensors")
+
+    def restore(self, folder: Path) -> bool:
+        """Go on from a checkpoint of the same learning, if there is one."""
+        from safetensors import safe_open
+
+        path = folder / "training.safetensors"
+        if not path.exists():
+            return False
+        with safe_open(path, "pt") as file:
+            told = file.metadata()
+            if json.loads(told["learning"]) != asdict(self.learning):
+                raise PalateError("other_learning", "this training was begun with other settings", about=str(path))
+            kept = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for name, tensor in self.value.tensors().items():
+            tensor.data.copy_(kept[name])
+        for name, optimiser in self.optimisers.items():
+            state: dict[int, dict[str, Tensor]] = {}
+            for key in [key for key in kept if key.startswith(f"{name}-adam.")]:
+                _, number, part = key.split(".")
+                state.setdefault(int(number), {})[part] = kept[key]
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        self.done, self.log = int(told["done"]), json.loads(told["log"])
+        return True
+
+
+def train_value(
+    data: Transitions,
+    learning: ValueLearning,
+    *,
+    keep: Path | None = None,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> tuple[Value, list[dict[str, float]]]:
+    """Seeded; every hundredth step's losses are answered beside the value. `keep`: where a stopped one goes on from."""
+    training = Training(data, learning)
+    if keep is not None:
+        training.restore(keep)
+    while training.done < learning.steps:
+        said = training.step()
+        last = training.done == learning.steps
+        if said["step"] % LOGGED_EVERY == 0 or last:
+            training.log.append(said)
+            progress("learning", training.done, learning.steps)
+        if keep is not None and (training.done % KEPT_EVERY == 0 or last):
+            training.save(keep)
+    return training.value, training.log
