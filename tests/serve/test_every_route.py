@@ -13,9 +13,12 @@ import pytest
 from serving_world import World
 from starlette.testclient import TestClient
 
+from palate.catalogue import conversations
+from palate.catalogue.conversations import Turn
 from palate.people import entering, holdings
 from palate.serve.openapi import text
 from palate.serve.shapes import Refusal
+from palate.steer.steering import begin
 from palate.testing.outputs import png
 
 PRINCIPALS = ("anonymous", "A", "B", "owner", "revoked", "expired", "wrong scope")
@@ -78,6 +81,13 @@ ROWS: dict[str, Row] = {
     "POST /api/v1/jobs/{id}/pause": Row(409, 404, 404, None, "draw"),
     "POST /api/v1/jobs/{id}/resume": Row(409, 404, 404, None, "draw"),
     "POST /api/v1/jobs/{id}/cancel": Row(409, 404, 404, None, "draw"),
+    "POST /api/v1/steer": Row(202, 202, 202, {"prompt": "a red circle", "model": "m-white"}, "draw"),
+    "GET /api/v1/steer": Row(200, 200, 200),
+    "GET /api/v1/steer/{id}": Row(200, 404, 404),
+    "POST /api/v1/steer/{id}/answer": Row(202, 404, 404, {"turn": 1, "column": 0}, "draw"),
+    "POST /api/v1/steer/{id}/back": Row(200, 404, 404, {"turn": 1}, "choose"),
+    "POST /api/v1/steer/{id}/draw": Row(202, 404, 404, None, "draw"),
+    "DELETE /api/v1/steer/{id}": Row(204, 404, 404, None, "choose"),
     "POST /api/v1/imports": Row(403, 403, 422, {"folder": "/nowhere", "kind": "models"}, "admin"),
     "POST /api/v1/specify": Row(403, 403, 404, {"models": ["nobody"]}, "admin"),
     "GET /api/v1/reports": Row(403, 403, 200, needs="admin"),
@@ -112,6 +122,16 @@ class People:
         self.world.key(self.a, "read", "choose")
         with self.world.serving.home.read() as connection:
             return entering.keys_of(connection, self.a)[-1].id
+
+    def fresh_conversation(self) -> str:
+        """Of A's, with a slate that waits for an answer and was not drawn."""
+        home = self.world.serving.home
+        conversation = begin(home, self.a, "a red circle", model_id="m-white")
+        slate = tuple(conversations.Candidate(f"a {one} circle", one, 0, 1, place) for place, one in enumerate("rgby"))
+        with home.write() as connection:
+            conversations.put_turn(connection, conversation.id, Turn(1, "a red circle", "", "offline", None, slate))
+            conversations.set_current(connection, conversation.id, 1)
+        return conversation.id
 
     def client(self, principal: str, needs: str) -> TestClient:
         world = self.world
@@ -155,6 +175,7 @@ def ask(people: People, client: TestClient, operation: str) -> Any:
             "media": people.things["picture"],
             "models": "m-white",
             "keys": people.fresh_key() if kind == "keys" else "",
+            "steer": people.fresh_conversation() if kind == "steer" else "",
         }.get(kind, "nobody")
     if row.body == "file":
         return client.post(path, files={"file": ("a.png", png(), "image/png")})
@@ -199,7 +220,13 @@ def test_random_ids_read_nothing_of_others(people: People, count: int) -> None:
         for _ in range(count):
             assert not holdings.may_see(connection, people.b, f"{random_ids.getrandbits(128):032x}")
     theirs = people.things["picture"]
-    for address in (f"/media/{theirs}", f"/pictures/{theirs}", f"/pictures/{theirs}/similar", f"/jobs/{theirs}"):
+    for address in (
+        f"/media/{theirs}",
+        f"/pictures/{theirs}",
+        f"/pictures/{theirs}/similar",
+        f"/jobs/{theirs}",
+        f"/steer/{theirs}",
+    ):
         nobody = client.get(f"/api/v1{address.replace(theirs, '0' * 32)}")
         somebody = client.get(f"/api/v1{address}")
         assert somebody.status_code == nobody.status_code == 404

@@ -418,6 +418,7 @@ def test_forgetting_a_person_leaves_nothing_of_theirs(world: World) -> None:
         assert f"pictures/{job['pictures'][0]}.png" in names
         assert any(name.startswith("uploads/") for name in names)
         assert json.loads(archive.read("drawings.json"))[0]["prompt"] == "a purple cross"
+        assert json.loads(archive.read("conversations.json")) == []
         assert json.loads(archive.read("choices.json"))[0]["kind"] == "like"
     assert a.delete("/api/v1/me").status_code == 204
     assert a.get("/api/v1/session").status_code == 401

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from palate.catalogue import tables
 from palate.catalogue.database import now
@@ -32,6 +32,12 @@ def append(connection: Connection, choice: Choice) -> None:
         raise PalateError("unknown_choice", f"'{choice.kind}' is none of {', '.join(KINDS)}")
     row = {"person": choice.person, "kind": choice.kind, "payload": dict(choice.payload)}
     connection.execute(tables.choices.insert().values(at=now(connection), **row))
+
+
+def forget(connection: Connection, sequences: Iterable[int]) -> None:
+    """For good, because their person wants it so."""
+    for sequence in sequences:
+        connection.execute(delete(tables.choices).where(tables.choices.c.sequence == sequence))
 
 
 def of_person(connection: Connection, person: str) -> list[Choice]:

@@ -5,7 +5,7 @@ Turns make a tree: who goes back and answers otherwise begins a branch, and the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -186,11 +186,24 @@ def forget(connection: Connection, person: str) -> dict[str, int]:
     ids = [conversation.id for conversation in of_person(connection, person)]
     counts = {"conversations": len(ids)}
     for id in ids:
-        for table in (tables.candidates, tables.turns):
-            connection.execute(delete(table).where(table.c.conversation_id == id))
-    for table in (tables.conversations, tables.tastes, tables.choices):
+        forget_one(connection, id)
+    for table in (tables.tastes, tables.choices):
         counts[table.name] = connection.execute(delete(table).where(table.c.person == person)).rowcount
     return counts
+
+
+def forget_one(connection: Connection, id: str) -> None:
+    for table in (tables.candidates, tables.turns):
+        connection.execute(delete(table).where(table.c.conversation_id == id))
+    connection.execute(delete(tables.conversations).where(tables.conversations.c.id == id))
+
+
+def put_pictures(connection: Connection, id: str, turn: int, columns: Mapping[int, Sequence[str]]) -> None:
+    """What stands in a turn's columns so far; whatever else the turn is stays as it is."""
+    of = tables.candidates.c
+    for column, pictures in columns.items():
+        shown = (of.conversation_id == id) & (of.turn == turn) & (of.column == column)
+        connection.execute(update(tables.candidates).where(shown).values(pictures=list(pictures)))
 
 
 def shown_texts(turns: Sequence[Turn]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ def _facts(connection: Connection, person: str) -> dict[str, Any]:
         "choices": [{"sequence": c.sequence, "kind": c.kind, "at": c.at, **c.payload} for c in made],
         "drawings": _drawings(connection, person),
         "jobs": [{"id": e.id, "kind": e.kind, "plan": e.plan, "state": e.state, "made": e.made} for e in errands],
+        "conversations": [
+            {**asdict(one), "turns": [asdict(turn) for turn in conversations.turns_of(connection, one.id)]}
+            for one in conversations.of_person(connection, person)
+        ],
+        "taste": asdict(conversations.stated(connection, person)),
         "keys": [{"id": key.id, "name": key.name, "scopes": key.scopes, "made": key.made} for key in keys],
     }
 

@@ -15,6 +15,8 @@ from palate.people.secrets import fresh_id
 
 OPEN = ("waiting", "running", "paused")
 DAY = 24 * 3600.0
+DRAWING = ("draw", "steer")
+"""Kinds whose total is a number of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ def listed(connection: Connection, person: str, offset: int, limit: int) -> tupl
     return [_errand(row) for row in connection.execute(query)], total
 
 
+def of_kind(connection: Connection, person: str, kind: str) -> list[Errand]:
+    """A person's errands of this kind, newest first."""
+    columns = tables.errands.c
+    mine = (columns.person_id == person) & (columns.kind == kind)
+    query = select(tables.errands).where(mine).order_by(columns.made.desc(), columns.id)
+    return [_errand(row) for row in connection.execute(query)]
+
+
 def set_state(connection: Connection, id: str, state: str, error: str | None = None) -> None:
     connection.execute(update(tables.errands).where(tables.errands.c.id == id).values(state=state, error=error))
 
@@ -94,6 +104,6 @@ def under_way(connection: Connection, person: str) -> int:
 def asked_today(connection: Connection, person: str) -> int:
     """Pictures of all drawing errands of the last day, drawn or not."""
     columns = tables.errands.c
-    mine = (columns.person_id == person) & (columns.kind == "draw") & (columns.made > now(connection) - DAY)
+    mine = (columns.person_id == person) & columns.kind.in_(DRAWING) & (columns.made > now(connection) - DAY)
     query = select(func.coalesce(func.sum(columns.total), 0)).where(mine, columns.state != "cancelled")
     return int(connection.execute(query).scalar_one())

@@ -14,8 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection
+
+from palate.catalogue import conversations
 from palate.catalogue import models as model_rows
 from palate.catalogue.records import Model, Prompt, digest
 from palate.errors import PalateError
@@ -25,11 +28,15 @@ from palate.people import errands as rows
 from palate.people import holdings
 from palate.people.errands import Errand
 from palate.people.gate import unknown
+from palate.serve import slates
 from palate.serve.library import Shelf
 from palate.specify import drawing, orders
 from palate.specify.executors import Workers, open_workers
 from palate.specify.ordering import wanted_settings, with_full_hashes
 from palate.studio import Studio
+
+if TYPE_CHECKING:
+    from palate.writers.variants import PromptWriter
 
 log = logging.getLogger("palate.serve")
 
@@ -37,6 +44,9 @@ MOST_OPEN = 20
 PICTURES_A_DAY = 2000
 EVENTS_KEPT = 2000
 ENDED = ("done", "failed", "cancelled")
+HASTE = ("steer",)
+"""Somebody sits and waits for these: they come first, and what can go on later makes way for them."""
+MAKE_WAY = ("draw", "specify")
 
 
 class StoppedError(Exception):
@@ -67,11 +77,14 @@ class Errands:
         self._told: dict[str, Telling] = {}
         self._stop: dict[str, str] = {}
         self._served: list[str] = []
+        self._hasty: set[str] = set()
+        self._writer: PromptWriter | None = None
         self._wake = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
         with studio.home.write() as connection:
             rows.wait_again(connection)
+            self._hasty |= {errand.id for errand in rows.waiting(connection) if errand.kind in HASTE}
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._work, name="errands", daemon=True)
@@ -91,12 +104,11 @@ class Errands:
     def add(self, person: str, kind: str, plan: Mapping[str, Any], total: int) -> Errand:
         """Refused before any work where it is more than a person's share."""
         with self.studio.home.write() as connection:
-            if rows.under_way(connection, person) >= MOST_OPEN:
-                raise PalateError("quota", f"{MOST_OPEN} jobs are under way already", hint="wait for one, or cancel it")
-            if kind == "draw" and rows.asked_today(connection, person) + total > PICTURES_A_DAY:
-                raise PalateError("quota", f"at most {PICTURES_A_DAY} pictures a day", hint="ask again tomorrow")
+            require_share(connection, person, kind, total)
             errand = rows.put(connection, person, kind, plan, total)
         self._told[errand.id] = Telling()
+        if kind in HASTE:
+            self._hasty.add(errand.id)
         self._ring()
         return errand
 
@@ -131,6 +143,8 @@ class Errands:
                 if errand.state == "running":
                     self._stop[id] = state
                 rows.set_state(connection, id, state)
+            if act != "resume":
+                self._hasty.discard(id)
         if act == "cancel" and errand.state != "running":  # a running one tells itself when it has stopped
             self._telling(id).tell("done", {"state": "cancelled", "error": None})
         self._ring()
@@ -189,19 +203,21 @@ class Errands:
         if not waiting:
             return None
         served = {person: place for place, person in enumerate(self._served)}
-        chosen = min(waiting, key=lambda errand: (served.get(errand.person, -1), errand.made))
+        chosen = min(waiting, key=lambda one: (one.kind not in HASTE, served.get(one.person, -1), one.made))
         self._served = [*(person for person in self._served if person != chosen.person), chosen.person]
         return chosen
 
     def _do(self, errand: Errand) -> None:
         told = self._telling(errand.id)
+        self._hasty.discard(errand.id)
         with self.studio.home.write() as connection:
             if rows.get(connection, errand.id, errand.person).state != "waiting":
                 return
             rows.set_state(connection, errand.id, "running")
         told.tell("progress", {"done": errand.done, "total": errand.total, "text": "starting"})
         try:
-            {"draw": self._draw, "import": self._import, "specify": self._specify}[errand.kind](errand)
+            doing = {"draw": self._draw, "import": self._import, "specify": self._specify, "steer": self._steer}
+            doing[errand.kind](errand)
             state, error = "done", None
         except StoppedError:
             state, error = self._stop.pop(errand.id, "waiting"), None
@@ -223,7 +239,7 @@ class Errands:
         told = self._telling(errand.id)
         told.far = (done, of)
         told.tell("progress", {"done": done, "total": of, "text": what})
-        if self._closing or errand.id in self._stop:
+        if self._closing or errand.id in self._stop or (self._hasty and errand.kind in MAKE_WAY):
             raise StoppedError
 
     def workers(self) -> Workers:
@@ -278,6 +294,56 @@ class Errands:
             if error.code.startswith("storage"):
                 raise
 
+    def _steer(self, errand: Errand) -> None:
+        """The next slate of a conversation, or what is missing of the one that waits for an answer."""
+        home, settings, library = self.studio.home, self.studio.settings, self.shelf.library
+        tell = self._telling(errand.id).tell
+        with home.read() as connection:
+            conversation = conversations.get(connection, errand.plan["conversation"], errand.person)
+        self._encode()  # an answer may be about pictures that were drawn a moment ago
+        turn = slates.written(library, self.writer(), conversation, errand.plan["wish"])
+        tell("slate", slates.told(turn))
+        slate = slates.planned(home, settings, conversation, turn)
+        models = with_full_hashes(home, _named(list(slate.models.values()), [conversation.model_id or ""]))
+        with home.write() as connection:
+            holdings.hold(connection, errand.person, errand.id, list(slate.places))
+            job = queue.plan(connection, "steer", {"what": "errand", "errand": errand.id}, slate.tasks)
+        shown: set[tuple[int, int]] = set()
+
+        def told(what: str, done: int, of: int) -> None:
+            drawn = slate.drawn(home)
+            fresh = sorted(set(drawn) - shown)
+            if fresh:
+                shown.update(fresh)
+                self.shelf.forget_own(errand.person)
+            for column, row in fresh:
+                tell("picture", {"id": drawn[column, row], "turn": turn.number, "column": column, "row": row})
+            self._progress(errand, what, done, of)
+
+        told("drawing", 0, len(slate.tasks))
+        outcome = drawing.run(
+            home,
+            job,
+            {**slate.models, models[0].id: models[0]},
+            self.workers(),
+            device=settings.device,
+            progress=told,
+            batch=1,
+        )
+        told("drawing", outcome.done, len(slate.tasks))
+        slates.keep_drawn(home, settings, conversation, turn)
+        self._encode()
+        if outcome.errors:
+            raise PalateError("drawing_failed", "; ".join(outcome.errors))
+
+    def writer(self) -> PromptWriter:
+        """Opened when the first conversation needs it, and kept."""
+        if self._writer is None:
+            from palate.writers.language import open_writer
+
+            self._writer = open_writer(self.studio.settings.writer)
+        return self._writer
+
     def _import(self, errand: Errand) -> None:
         def told(what: str, done: int, of: int) -> None:
             self._progress(errand, what, done, of)
@@ -309,6 +375,14 @@ class Errands:
         self.shelf.renew()
         if done["parked"] and not done["done"]:
             raise PalateError("drawing_failed", "; ".join(done["errors"]))
+
+
+def require_share(connection: Connection, person: str, kind: str, total: int) -> None:
+    """What one person may have under way, and have drawn in a day."""
+    if rows.under_way(connection, person) >= MOST_OPEN:
+        raise PalateError("quota", f"{MOST_OPEN} jobs are under way already", hint="wait for one, or cancel it")
+    if kind in rows.DRAWING and rows.asked_today(connection, person) + total > PICTURES_A_DAY:
+        raise PalateError("quota", f"at most {PICTURES_A_DAY} pictures a day", hint="ask again tomorrow")
 
 
 def tasks_of(

@@ -18,6 +18,7 @@ from palate.people.errands import Errand
 from palate.people.gate import Principal
 from palate.serve import shapes
 from palate.serve.errands import require_able, words_drawn
+from palate.serve.library import EMPTY
 from palate.serve.looking import draws
 from palate.serve.making import ended
 from palate.serve.serving import DrawingRight, Here, Reading, Serving
@@ -74,14 +75,24 @@ def model_for(here: Serving, principal: Principal, body: shapes.ImagesOrder) -> 
             )
         require_able(library.models, [named[0].id])
         return named[0].id
-    asked = Asked(body.prompt, person=principal.person)
-    weights = _weights(here, principal)
-    filters = Filters(safe=here.studio.settings.safe)
-    found = library.find(asked, filters, "gre", weights, len(library.models), explained=False)
-    able = [row.id for row in found if draws(library.models[row.id])]
+    return best_model(here, principal, body.prompt)
+
+
+def best_model(here: Serving, principal: Principal, prompt: str) -> str:
+    """The best one that can draw for these words and this person; any, where nothing is known of them."""
+    library = here.shelf.library
+    able = [model.id for model in library.models.values() if draws(model)]
     if not able:
-        raise PalateError("cannot_draw", "no model that is known by its pictures can draw here", about="model")
-    return able[0]
+        raise PalateError("cannot_draw", "no model here can draw", about="model", hint="bring one in under Studio")
+    asked = Asked(prompt, person=principal.person)
+    filters = Filters(safe=here.studio.settings.safe)
+    try:
+        found = library.find(asked, filters, "gre", _weights(here, principal), len(library.models), explained=False)
+    except PalateError as error:
+        if error.code not in EMPTY:
+            raise
+        return able[0]
+    return next((row.id for row in found if row.id in able), able[0])
 
 
 def _weights(here: Serving, principal: Principal) -> Any:

@@ -30,6 +30,7 @@ from palate.studio import Studio
 
 if TYPE_CHECKING:
     from palate.encoders.protocol import Encoder
+    from palate.steer.steering import Grounds
 
 EMPTY = ("nothing_specified", "nothing_credited", "encoder_mismatch")
 BEST = 12
@@ -117,6 +118,15 @@ class Library:
         """Opened once, however many ask for it at the same time."""
         with OPENING:
             return self.studio.encoder
+
+    @cached_property
+    def grounds(self) -> Grounds:
+        """The space of taste, made of what everybody sees."""
+        from palate.specify.encoding import space_of
+        from palate.steer.steering import grounds_of
+
+        encoder = self.encoder()
+        return grounds_of(self.studio.home, space_of(encoder), encoder, among=self.gallery.ids.tolist())
 
     def asked_hub(self) -> Hub:
         if self.hub is None:

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from palate.errors import PalateError
-from palate.people.errands import Errand
+from palate.people.errands import DRAWING, Errand
 from palate.people.gate import authorize
 from palate.serve import shapes
 from palate.serve.errands import ENDED, pictures_of, require_able
@@ -29,7 +29,7 @@ ALIVE_SECONDS = 5.0
 
 def job_of(here: Serving, errand: Errand, *, pictures: bool = False) -> shapes.Job:
     facts = {name: getattr(errand, name) for name in ("id", "kind", "state", "done", "total", "error", "made")}
-    drawn = pictures_of(here.studio, errand) if pictures and errand.kind == "draw" else []
+    drawn = pictures_of(here.studio, errand) if pictures and errand.kind in DRAWING else []
     return shapes.Job.model_validate({**facts, "text": _text(here, errand), "pictures": drawn})
 
 
@@ -41,6 +41,8 @@ def _text(here: Serving, errand: Errand) -> str:
         return f"{plan['prompt']} ({names})"
     if errand.kind == "import":
         return f"{plan['kind']} of {plan['folder']}"
+    if errand.kind == "steer":
+        return str(plan["prompt"])
     return f"specify {len(plan['models']) or 'all'} models"
 
 
@@ -93,6 +95,8 @@ def cancel_job(id: AnId, here: Here, principal: DrawingRight) -> shapes.Job:
 )
 async def listen(id: AnId, request: Request) -> StreamingResponse:
     """Server-sent events: `progress` {done, total, text}, `picture` {id}; at the end `done` or `failed` {state, error}.
+
+    A conversation tells its `slate` {turn, columns} first, and of each picture also its turn, column and row.
 
     A listener that lost its connection says by Last-Event-ID what it has heard.
     """

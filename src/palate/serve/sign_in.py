@@ -23,7 +23,13 @@ AnId = Annotated[str, Path(max_length=64)]
 def _session(principal: Principal, csrf: str | None) -> shapes.Session:
     may = principal.may & ALLOWED[principal.role]
     can: dict[str, bool] = {action: action in may for action in ACTIONS}
-    extra = {"identify": True, "import": can["admin"], "specify": can["admin"], "steer": False, "recommend": False}
+    extra = {
+        "identify": True,
+        "import": can["admin"],
+        "specify": can["admin"],
+        "steer": can["draw"] and can["choose"],
+        "recommend": False,
+    }
     extra |= {"personalise": False, "converse": False}
     return shapes.Session(person=_person(principal), csrf=csrf, can={**can, **extra})
 

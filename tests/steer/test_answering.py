@@ -16,7 +16,7 @@ from palate.catalogue.home import Home
 from palate.catalogue.migrations import STEPS
 from palate.catalogue.records import Model
 from palate.errors import PalateError
-from palate.steer.going_back import before, go_to
+from palate.steer.answering import before, go_to
 from palate.steer.steering import Steering
 from palate.studio import Studio
 from palate.testing.fakes import FakeEncoder, FakeGenerator

@@ -1,0 +1,76 @@
+"""What goes in and out as JSON where one person's taste is meant: steering, and what is believed of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from palate.serve.shapes import Id, Job, Named, Shape
+
+
+class NewConversation(Shape):
+    """Where it begins. `model` is an id; the best one for the words where none is said."""
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    model: Id | None = None
+    seed: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    """Of the pictures; any where none is said."""
+
+
+class Answer(Shape):
+    """To the slate of `turn`: a column from 0, or none; and in words what the next slate should have."""
+
+    turn: Annotated[int, Field(ge=1, le=1000)]
+    column: Annotated[int, Field(ge=0, le=3)] | None = None
+    wish: Annotated[str, StringConstraints(max_length=2000)] = ""
+
+
+class Back(Shape):
+    """To this turn; to the one before where none is named."""
+
+    turn: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
+class Column(Shape):
+    text: str
+    category: str
+    value: float
+    """What it is expected to be worth to this person, and how uncertain that is."""
+    doubt: float
+    pictures: list[str]
+
+
+class Turn(Shape):
+    number: int
+    parent: int | None
+    """The turn that led here, by the column `via`, or without one."""
+    via: int | None
+    prompt: str
+    wish: str
+    writer: str
+    fallback: str | None
+    """Why the writer that was asked for did not write all of it."""
+    state: Literal["open", "picked", "none"]
+    picked: int | None
+    columns: list[Column]
+
+
+class ConversationCard(Shape):
+    id: str
+    prompt: str
+    model: Named | None
+    turns: int
+    picture: str | None
+    """Of the column that was picked last."""
+
+
+class Conversation(Shape):
+    id: str
+    prompt: str
+    model: Named | None
+    current: int | None
+    """The number of the turn that the person is at."""
+    turns: list[Turn]
+    job: Job | None
+    """What is drawing for it now, or was the last to: listen to its events."""
