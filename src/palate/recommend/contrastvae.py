@@ -65,7 +65,7 @@ class ContrastVAE(SASRec):
         return total + self.contrast * info_nce(ends[0], ends[1], self.temperature)
 
 
-def info_nce(a: torch.Tensor, b: torch.Tensor, temperature: float) -> torch.Tensor:
+def info_nce(a: torch.Tensor, b: torch.Tensor, temperature: float | torch.Tensor) -> torch.Tensor:
     """Each row of `a` should find its own in `b` and the other way round (van den Oord et al. 2018). (n, d) twice"""
     import torch
     from torch.nn.functional import cross_entropy, normalize

@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from palate.errors import PalateError
+from palate.recommend.albef import ALBEF
+from palate.recommend.aligned import Aligned
 from palate.recommend.als import ALS
 from palate.recommend.autorec import AutoRec
 from palate.recommend.bert4rec import BERT4Rec
 from palate.recommend.contrastvae import ContrastVAE
+from palate.recommend.crossencoder import Reranked
+from palate.recommend.dense import Dense
 from palate.recommend.diffrec import DiffRec
 from palate.recommend.diffuasr import DiffuASR
 from palate.recommend.dream import Dream
@@ -34,6 +39,7 @@ from palate.recommend.sasrec import SASRec
 from palate.recommend.svae import SVAE
 from palate.recommend.tiger import Tiger
 from palate.recommend.vaser import VASER
+from palate.recommend.vbpr import VBPR
 from palate.recommend.virtualpeople import AugmentedEase
 
 Content = Mapping[str, NDArray[Any]]
@@ -62,7 +68,17 @@ class Method:
         if lacking:
             raise PalateError("no_content", f"'{self.name}' needs the items' {' and '.join(lacking)}")
         known = {name: content[name] for name in (*self.content, *self.helped) if name in content}
-        return self.make(**settings, **known)
+        return self.make(**settings, **{name: _whole(name, rows) for name, rows in known.items()})
+
+
+def _whole(name: str, rows: NDArray[Any]) -> NDArray[Any]:
+    """Word numbers or float32 vectors, all of them numbers."""
+    if name == "words":
+        return np.asarray(rows, np.int64)
+    vectors = np.asarray(rows, np.float32)
+    if not np.isfinite(vectors).all():
+        raise PalateError("not_a_number", f"the items' {name} are not all numbers", about=name)
+    return vectors
 
 
 def every(**axes: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
@@ -74,6 +90,7 @@ SMALL = {"hidden": 64, "epochs": 40, "batch": 64, "rate": 1e-2}
 SMALL_SEQUENCES = {"width": 32, "epochs": 30, "batch": 64, "rate": 3e-3, "dropped": 0.0}
 SMALL_SLATES = {"width": 32, "most": 1.0, "epochs": 60, "batch": 64, "rate": 1e-2}
 SMALL_LISTS = {"width": 32, "epochs": 60, "batch": 64, "rate": 1e-2}
+SMALL_TOWERS = {"width": 16, "epochs": 30, "batch": 64, "rate": 1e-2}
 SMALL_NAMES = {"naming": {"codes": 6, "levels": 2, "latent": 8, "steps": 300}, **SMALL_SEQUENCES}
 
 METHODS: Mapping[str, Method] = {
@@ -130,6 +147,29 @@ METHODS: Mapping[str, Method] = {
         ),
         Method(
             "tiger", Tiger, every(dropped=(0.1, 0.3), epochs=(60, 120)), SMALL_NAMES, sequential=True, helped=("text",)
+        ),
+        Method("dense", Dense, every(temperature=(0.05, 0.1), epochs=(30, 60)), SMALL_TOWERS, content=("text",)),
+        Method("vbpr", VBPR, every(epochs=(50, 100, 200)), SMALL_TOWERS, content=("pictures",)),
+        Method(
+            "aligned",
+            Aligned,
+            tuple({"dense": settings} for settings in every(temperature=(0.05, 0.1), epochs=(30, 60))),
+            {"alignment": SMALL_TOWERS, "dense": SMALL_TOWERS},
+            content=("text", "pictures"),
+        ),
+        Method(
+            "albef",
+            ALBEF,
+            tuple({"dense": settings} for settings in every(temperature=(0.05, 0.1), epochs=(30, 60))),
+            {"fusion": SMALL_TOWERS, "dense": SMALL_TOWERS},
+            content=("words", "pictures"),
+        ),
+        Method(
+            "crossencoder",
+            Reranked,
+            tuple({"candidates": count, "encoder": {"epochs": 30}} for count in (20, 50)),
+            {"candidates": 20, "encoder": {"epochs": 20, "batch": 64, "rate": 1e-2, "width": 16}},
+            content=("words",),
         ),
     )
 }
