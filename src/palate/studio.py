@@ -292,15 +292,19 @@ class Studio:
         """A conversation that has begun: `next_turn`, `draw_turn` and `choose` lead it on."""
         from palate.specify.encoding import space_of
         from palate.specify.ordering import able_models
+        from palate.specify.pocket import things_of
         from palate.steer.steering import Steering, begin, grounds_of, taste_in
-        from palate.writers.language import open_writer
+        from palate.writers.language import offline_writer, open_writer
 
         [drawer], _ = able_models(self.home, [model or self._model_for(prompt)])
         grounds = grounds_of(self.home, space_of(self.encoder), self.encoder)
-        writer = open_writer(self.settings.writer)
+        offline = offline_writer(things_of(self.home.folder))
+        writer = open_writer(self.settings.writer, offline=offline)
         belief = taste_in(self.home, grounds, self.encoder, person).belief
-        conversation = begin(self.home, person, prompt, model_id=drawer.id, seed=seed)
-        return Steering(self.home, grounds, self.encoder, writer, conversation, belief, explore=explore)
+        conversation = begin(self.home, person, prompt, model_id=drawer.id, seed=seed, varies=model is None)
+        return Steering(
+            self.home, grounds, self.encoder, writer, conversation, belief, explore=explore, fallback=offline
+        )
 
     def draw_turn(self, steering: Steering, *, progress: Progress = nothing) -> Path:
         """The open slate drawn, and the sheet that shows it."""

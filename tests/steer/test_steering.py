@@ -248,3 +248,32 @@ def called(capsys: pytest.CaptureFixture[str], *argv: str) -> Any:
             main.run()
     assert end.value.code in (0, None), capsys.readouterr().err
     return json.loads(capsys.readouterr().out)
+
+
+def test_where_no_model_is_named_candidates_name_theirs_and_each_column_is_drawn_by_its_own(studio: Studio) -> None:
+    with studio.home.write() as connection:
+        model_rows.put(connection, [Model("m-black", "Black", "pipeline", "fake://black", base="SD15")])
+    studio.specify(models=["Black"], count=2)
+    steering = studio.steer("a picture of a thing", person="ada", explore=False)
+    assert steering.conversation.varies
+    turn = steering.next_turn()
+    studio.draw_turn(steering)
+    hands = {candidate.category: candidate.model_id for candidate in turn.candidates}
+    begins = steering.conversation.model_id
+    assert hands["rephrase"] == hands["subject"] == begins
+    assert hands["style"] not in (begins, None)
+    with studio.home.read() as connection:
+        for column in steering.turns[-1].slate:
+            makers = {row.credits[0].model_id for row in _drawings(connection, column.pictures)}
+            assert makers == {column.model_id}
+    at = next((n for n, column in enumerate(turn.slate) if column.model_id == hands["style"]), None)
+    if at is not None:
+        steering.choose(at)
+        after = steering.next_turn()
+        assert {c.model_id for c in after.candidates if c.category == "subject"} == {hands["style"]}
+
+
+def _drawings(connection: Any, pictures: tuple[str, ...]) -> list[Any]:
+    from palate.catalogue import pictures as picture_rows
+
+    return [drawing for id in pictures for drawing in picture_rows.drawings_of(connection, id)]

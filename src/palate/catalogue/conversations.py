@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from palate.catalogue import tables
 from palate.catalogue.database import now, upsert
@@ -29,6 +29,8 @@ class Conversation:
     seed: int
     current: int | None = None
     """The number of the turn that the person is at."""
+    varies: bool = False
+    """Whether candidates may name other models than `model_id`, which begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Candidate:
     doubt: float
     column: int | None = None
     pictures: tuple[str, ...] = ()
+    model_id: str | None = None
+    """Who draws it; None for the conversation's own model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def get(connection: Connection, id: str, person: str) -> Conversation:
     row = connection.execute(select(tables.conversations).where(columns.id == id, columns.person == person)).first()
     if row is None:
         raise PalateError("unknown_conversation", "there is no such conversation", about=id[:64])
-    return Conversation(row.id, row.person, row.prompt, row.model_id, row.seed, row.current)
+    return _conversation(row)
 
 
 def of_person(connection: Connection, person: str) -> list[Conversation]:
@@ -82,7 +86,11 @@ def of_person(connection: Connection, person: str) -> list[Conversation]:
     columns = tables.conversations.c
     query = select(tables.conversations).where(columns.person == person).order_by(columns.made, columns.id)
     rows = connection.execute(query)
-    return [Conversation(row.id, row.person, row.prompt, row.model_id, row.seed, row.current) for row in rows]
+    return [_conversation(row) for row in rows]
+
+
+def _conversation(row: Row[Any]) -> Conversation:
+    return Conversation(row.id, row.person, row.prompt, row.model_id, row.seed, row.current, bool(row.varies))
 
 
 def set_current(connection: Connection, conversation: str, number: int) -> None:
@@ -116,6 +124,7 @@ def _put_candidates(connection: Connection, conversation: str, turn: Turn) -> No
             "doubt": candidate.doubt,
             "column": candidate.column,
             "pictures": list(candidate.pictures),
+            "model_id": candidate.model_id,
         }
         for place, candidate in enumerate(turn.candidates)
     ]
@@ -128,7 +137,8 @@ def turns_of(connection: Connection, conversation: str) -> list[Turn]:
     made: dict[int, list[Candidate]] = {}
     query = select(tables.candidates).where(of.conversation_id == conversation).order_by(of.turn, of.place)
     for row in connection.execute(query):
-        candidate = Candidate(row.text, row.category, row.value, row.doubt, row.column, tuple(row.pictures))
+        shown = tuple(row.pictures)
+        candidate = Candidate(row.text, row.category, row.value, row.doubt, row.column, shown, row.model_id)
         made.setdefault(row.turn, []).append(candidate)
     rows = select(tables.turns).where(columns.conversation_id == conversation).order_by(columns.number)
     return [

@@ -43,7 +43,23 @@ def add_branches(connection: Connection) -> None:
         connection.execute(text(statement))
 
 
-STEPS: tuple[Callable[[Connection], None], ...] = (create_everything, add_people, add_conversations, add_branches)
+def add_hands(connection: Connection) -> None:
+    """5: a candidate may name the model that draws it, where the conversation lets it."""
+    for table, column, kind in (
+        ("candidates", "model_id", "VARCHAR"),
+        ("conversations", "varies", "BOOLEAN NOT NULL DEFAULT FALSE"),
+    ):
+        if column not in {row["name"] for row in inspect(connection).get_columns(table)}:
+            connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column} {kind}"))
+
+
+STEPS: tuple[Callable[[Connection], None], ...] = (
+    create_everything,
+    add_people,
+    add_conversations,
+    add_branches,
+    add_hands,
+)
 
 
 def version_of(connection: Connection) -> int:

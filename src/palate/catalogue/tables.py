@@ -7,6 +7,7 @@ import re
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Dialect,
     Float,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     TypeDecorator,
+    false,
 )
 from sqlalchemy import Text as PlainText
 
@@ -286,6 +288,7 @@ conversations = Table(
     Column("seed", BigInteger, nullable=False),
     Column("made", Float, nullable=False),
     Column("current", Integer),  # the turn that the person is at
+    Column("varies", Boolean, nullable=False, server_default=false()),  # whether candidates may name other models
 )
 Index("conversations_by_person", conversations.c.person, conversations.c.made)
 
@@ -316,6 +319,7 @@ candidates = Table(
     Column("doubt", Float, nullable=False),
     Column("column", Integer),  # where it was shown, from 0
     Column("pictures", JSON, nullable=False),
+    Column("model_id", String),  # who draws it; the conversation's model where nothing is said
 )
 
 tastes = Table(

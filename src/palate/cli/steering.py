@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,7 +46,9 @@ def steer(
             turn = steering.next_turn(wish)
             sheet = opened.draw_turn(steering, progress=progress)
             if not json:
-                _print_turn(turn, sheet)
+                hands = dict.fromkeys(column.model_id for column in turn.slate if column.model_id)
+                names = {hand: str(opened.show(hand)["model"]["name"]) for hand in hands}
+                _print_turn(turn, sheet, names)
             answer = _answer(waiting)
             if answer in ("", "stop"):
                 break
@@ -72,19 +75,28 @@ def _read(answer: str) -> tuple[int | None, str]:
     return None, "" if answer.casefold() == "none" else answer
 
 
-def _print_turn(turn: Turn, sheet: Path) -> None:
+def _print_turn(turn: Turn, sheet: Path, names: Mapping[str, str]) -> None:
     from palate.cli import printing
 
     if turn.fallback:
         printing.note(f"note: written offline: {turn.fallback}")
-    rows = [(at, column.category, column.text) for at, column in enumerate(turn.slate, 1)]
-    printing.table(("", "", "prompt"), rows, title=f"turn {turn.number}")
+    rows = [
+        (at, column.category, column.text, *([names.get(column.model_id or "", "")] if names else []))
+        for at, column in enumerate(turn.slate, 1)
+    ]
+    printing.table(("", "", "prompt", *(["model"] if names else [])), rows, title=f"turn {turn.number}")
     printing.line(f"pictures: {sheet}")
 
 
 def _turn_told(turn: Turn) -> dict[str, Any]:
     slate = [
-        {"text": column.text, "category": column.category, "pictures": list(column.pictures)} for column in turn.slate
+        {
+            "text": column.text,
+            "category": column.category,
+            "pictures": list(column.pictures),
+            "model": column.model_id,
+        }
+        for column in turn.slate
     ]
     told = {"number": turn.number, "prompt": turn.prompt, "wish": turn.wish, "writer": turn.writer}
     return {**told, "fallback": turn.fallback, "slate": slate, "picked": turn.picked}

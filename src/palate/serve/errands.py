@@ -304,7 +304,8 @@ class Errands:
         turn = slates.written(library, self.writer(), conversation, errand.plan["wish"])
         tell("slate", slates.told(turn))
         slate = slates.planned(home, settings, conversation, turn)
-        models = with_full_hashes(home, _named(list(slate.models.values()), [conversation.model_id or ""]))
+        hands = slates.hands_of(conversation, turn)
+        models = with_full_hashes(home, _named(list(slate.models.values()), hands))
         with home.write() as connection:
             holdings.hold(connection, errand.person, errand.id, list(slate.places))
             job = queue.plan(connection, "steer", {"what": "errand", "errand": errand.id}, slate.tasks)
@@ -324,7 +325,7 @@ class Errands:
         outcome = drawing.run(
             home,
             job,
-            {**slate.models, models[0].id: models[0]},
+            {**slate.models, **{model.id: model for model in models}},
             self.workers(),
             device=settings.device,
             progress=told,
@@ -339,9 +340,11 @@ class Errands:
     def writer(self) -> PromptWriter:
         """Opened when the first conversation needs it, and kept."""
         if self._writer is None:
-            from palate.writers.language import open_writer
+            from palate.specify.pocket import things_of
+            from palate.writers.language import offline_writer, open_writer
 
-            self._writer = open_writer(self.studio.settings.writer)
+            offline = offline_writer(things_of(self.studio.home.folder))
+            self._writer = open_writer(self.studio.settings.writer, offline=offline)
         return self._writer
 
     def _import(self, errand: Errand) -> None:

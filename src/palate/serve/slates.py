@@ -65,20 +65,26 @@ def planned(home: Home, settings: Settings, conversation: Conversation, turn: Tu
     """
     with home.read() as connection:
         everything = model_rows.listed(connection)
-    chosen = [model for model in everything if model.id == conversation.model_id]
-    if not chosen:
-        raise PalateError("unknown_model", "the model of this conversation is no longer here", about="model")
-    model = chosen[0]
-    base, wanted = orders.base_of(model, everything), wanted_settings(settings)
+    by_id = {model.id: model for model in everything}
+    hands = [by_id.get(hand) for hand in hands_of(conversation, turn)]
+    wanted = wanted_settings(settings)
     tasks, places = [], {}
     for row in range(PICTURES):
-        for column, candidate in enumerate(turn.slate):
+        for column, (candidate, model) in enumerate(zip(turn.slate, hands, strict=True)):
+            if model is None:
+                raise PalateError("unknown_model", "a model of this conversation is no longer here", about="model")
             seed = 1000 * conversation.seed + 1 + row
-            task = orders.task_for(model, base, Prompt(candidate.text, ""), seed, wanted)
+            prompt, base = Prompt(candidate.text, ""), orders.base_of(model, everything)
+            task = orders.task_for(model, base, prompt, seed, wanted)
             task = Task(digest("for", conversation.person, task.key), task.group, task.payload)
             tasks.append(task)
             places[digest("drawing", task.key)] = (column, row)
-    return Slate(conversation, turn, tuple(tasks), places, {one.id: one for one in everything})
+    return Slate(conversation, turn, tuple(tasks), places, by_id)
+
+
+def hands_of(conversation: Conversation, turn: Turn) -> list[str]:
+    """Who draws each column."""
+    return [candidate.model_id or conversation.model_id or "" for candidate in turn.slate]
 
 
 def keep_drawn(home: Home, settings: Settings, conversation: Conversation, turn: Turn) -> None:

@@ -111,7 +111,8 @@ def begin_steering(body: tastes.NewConversation, here: Here, principal: DrawingR
     model = body.model or best_model(here, principal, body.prompt)
     require_able(here.shelf.library.models, [model])
     seed = secrets.randbelow(MOST_SEEDS) if body.seed is None else body.seed
-    conversation = begin(here.home, principal.person, body.prompt, model_id=model, seed=seed)
+    varies = not body.model
+    conversation = begin(here.home, principal.person, body.prompt, model_id=model, seed=seed, varies=varies)
     _next(here, conversation, "")
     return shown(here, principal, conversation.id)
 

@@ -46,6 +46,17 @@ def own_prompts(folder: Path) -> tuple[Path, Path] | None:
     return prompts / "specification.jsonl", prompts / "identification.jsonl"
 
 
+def things_of(folder: Path) -> dict[str, tuple[str, ...]]:
+    """What the pocket hub can draw, by category, if this is its home; of any other home nothing is known."""
+    if not (folder / MARK).is_file():
+        return {}
+    pocket = shipped()
+    found: dict[str, list[str]] = {}
+    for said in (*pocket.prompts(), *pocket.task_prompts()):
+        found.setdefault(said.tag, []).append(said.text.partition(" of ")[2])
+    return {tag: tuple(dict.fromkeys(things)) for tag, things in found.items()}
+
+
 def _release(pocket: Any) -> str:
     """Where the package lies, what its bank holds, and the library whose version is part of a space's identity."""
     diffusion = Path(pocket.folder("diffusion"))

@@ -1,4 +1,4 @@
-"""A slate drawn: four pictures of each of four prompts by one model, encoded, and laid out on one sheet."""
+"""A slate drawn: four pictures of each of four prompts, encoded, and laid out on one sheet."""
 
 from __future__ import annotations
 
@@ -32,20 +32,22 @@ def draw_slate(
     conversation, turn = steering.conversation, steering.current
     if turn is None:
         raise PalateError("no_open_turn", "there is no slate to draw", hint="ask for the next turn first")
-    [model], everything = able_models(home, [conversation.model_id or ""])
+    hands = [column.model_id or conversation.model_id or "" for column in turn.slate]
+    chosen, everything = able_models(home, list(dict.fromkeys(hands)))
     seeds = range(1000 * conversation.seed + 1, 1000 * conversation.seed + 1 + PICTURES)
     with home.writing():
-        [model] = with_full_hashes(home, [model])
-        base = orders.base_of(model, everything)
-        work = [
-            [orders.task_for(model, base, Prompt(column.text, ""), seed, wanted_settings(settings)) for seed in seeds]
-            for column in turn.slate
-        ]
+        drawing = {model.id: model for model in with_full_hashes(home, chosen)}
+        work = []
+        for column, hand in zip(turn.slate, hands, strict=True):
+            base, prompt = orders.base_of(drawing[hand], everything), Prompt(column.text, "")
+            wanted = wanted_settings(settings)
+            work.append([orders.task_for(drawing[hand], base, prompt, seed, wanted) for seed in seeds])
         tasks = [task for column in work for task in column]
         specification = {"what": "steer", "tasks": digest(*[task.key for task in tasks])}
         outcome = run_tasks(home, settings, specification, tasks, everything, progress=progress)
         if outcome.errors:
-            raise PalateError("drawing_failed", "; ".join(outcome.errors), about=model.name)
+            names = ", ".join(model.name for model in drawing.values())
+            raise PalateError("drawing_failed", "; ".join(outcome.errors), about=names)
         encode_missing(home, encoder, progress=progress)
     with home.read() as connection:
         return [[picture_rows.of_drawing(connection, digest("drawing", t.key)) for t in column] for column in work]

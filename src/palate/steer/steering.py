@@ -15,6 +15,7 @@ from palate.catalogue.choices import Choice
 from palate.catalogue.conversations import Candidate, Conversation, Turn
 from palate.catalogue.home import Home
 from palate.errors import PalateError
+from palate.steer.drawers import Drawers, drawers_in, hands_for
 from palate.steer.slates import best_slate
 from palate.taste.evidence import Floats
 from palate.taste.offset import Belief, drawn, first_belief, worth
@@ -24,7 +25,7 @@ from palate.taste.utilities import Heads
 from palate.writers.checking import write
 from palate.writers.offline import OfflineWriter
 from palate.writers.slots import SLOTS, vocabulary
-from palate.writers.variants import Brief, PromptWriter
+from palate.writers.variants import Brief, PromptWriter, Variant
 
 if TYPE_CHECKING:
     from palate.catalogue.vectors import Space
@@ -50,6 +51,8 @@ class Grounds:
     taste: TasteSpace
     terms: tuple[str, ...]
     term_features: Floats
+    drawers: Drawers
+    """Who might draw a candidate."""
 
 
 def grounds_of(home: Home, space: Space, encoder: Encoder, *, among: Sequence[str] | None = None) -> Grounds:
@@ -61,7 +64,9 @@ def grounds_of(home: Home, space: Space, encoder: Encoder, *, among: Sequence[st
     if len(pictures) > BASIS_PICTURES:
         pictures = pictures[np.random.default_rng(0).choice(len(pictures), BASIS_PICTURES, replace=False)]
     taste = taste_space(pictures, words)
-    return Grounds(space, taste, terms, taste.of_words(words))
+    with home.read() as connection:
+        drawers = drawers_in(connection, space, taste)
+    return Grounds(space, taste, terms, taste.of_words(words), drawers)
 
 
 def beginning(grounds: Grounds, heads: Heads | None = None) -> Belief:
@@ -100,6 +105,7 @@ class Steering:
         *,
         explore: bool = True,
         value: Value | None = None,
+        fallback: PromptWriter | None = None,
     ) -> None:
         self.home = home
         self.grounds = grounds
@@ -107,6 +113,7 @@ class Steering:
         self.belief = belief
         self._encoder = encoder
         self._writer = writer
+        self._fallback = fallback or OfflineWriter()
         self._explore = explore
         self._value = value or worth_and_faith
         self._asked = encoder.encode_words([conversation.prompt])[0]
@@ -130,33 +137,35 @@ class Steering:
             )
         number = len(self.turns) + 1
         brief = self._brief(wish[:LONGEST_PROMPT], self.conversation.seed + number)
-        written = write(self._writer, brief, OfflineWriter())
+        written = write(self._writer, brief, self._fallback)
         if not written.variants:
             raise PalateError("no_candidates", "nothing can be made of these words", about=brief.prompt[:80])
-        texts = [variant.text for variant in written.variants]
-        encoded = self._encoder.encode_words(texts)
-        features = self.grounds.taste.of_words(encoded)
-        believed = self.belief
-        if self._explore:
-            believed = _one_head(believed, np.random.default_rng([self.conversation.seed, number]))
-        values = self._value(believed, features, np.asarray(encoded @ self._asked, dtype=np.float64))
-        _, doubts = worth(self.belief, features)
-        slate = best_slate(values.tolist(), [variant.category for variant in written.variants], COLUMNS)
-        candidates = tuple(
-            Candidate(
-                variant.text,
-                variant.category,
-                float(values[at]),
-                float(doubts[at]),
-                slate.index(at) if at in slate else None,
-            )
-            for at, variant in enumerate(written.variants)
-        )
+        candidates = self._candidates(written.variants, number)
         turn = Turn(number, brief.prompt, brief.wish, written.writer, written.fallback, candidates)
         if at is not None:
             turn = replace(turn, parent=at.number, via=at.picked)
         self._keep(turn)
         return turn
+
+    def _candidates(self, variants: Sequence[Variant], number: int) -> tuple[Candidate, ...]:
+        """Each with who draws it, what it is worth and the doubt, and the best of four categories in columns."""
+        believed, categories = self.belief, [variant.category for variant in variants]
+        if self._explore:
+            believed = _one_head(believed, np.random.default_rng([self.conversation.seed, number]))
+        encoded = self._encoder.encode_words([variant.text for variant in variants])
+        features = self.grounds.taste.of_words(encoded)
+        hands: list[str | None] = [None] * len(variants)
+        if self.conversation.varies:
+            hands = hands_for(self.grounds.drawers, believed, categories, self._model())
+            features = features + np.array([self.grounds.drawers.share(hand) for hand in hands])
+        values = self._value(believed, features, np.asarray(encoded @ self._asked, dtype=np.float64))
+        _, doubts = worth(self.belief, features)
+        slate = best_slate(values.tolist(), categories, COLUMNS)
+        column = {at: place for place, at in enumerate(slate)}
+        return tuple(
+            Candidate(v.text, v.category, float(values[at]), float(doubts[at]), column.get(at), (), hands[at])
+            for at, v in enumerate(variants)
+        )
 
     def show(self, pictures: Sequence[Sequence[str]]) -> Turn:
         """Which pictures stand in the open turn's columns."""
@@ -199,10 +208,19 @@ class Steering:
         self._at = turn.number
         return turn
 
-    def _brief(self, wish: str, seed: int) -> Brief:
+    def _picked(self) -> list[Candidate]:
+        """What was picked on the way to where the person is, the first one first."""
         way = conversations.path(self.turns, self._at)
         led = [(turn, follower.via) for turn, follower in pairwise(way)] + [(turn, turn.picked) for turn in way[-1:]]
-        picked = [turn.slate[column].text for turn, column in led if column is not None]
+        return [turn.slate[column] for turn, column in led if column is not None]
+
+    def _model(self) -> str | None:
+        """Who drew what was picked last."""
+        picked = self._picked()
+        return (picked[-1].model_id if picked else None) or self.conversation.model_id
+
+    def _brief(self, wish: str, seed: int) -> Brief:
+        picked = [candidate.text for candidate in self._picked()]
         shown = conversations.shown_texts(self.turns)
         prompt = picked[-1] if picked else self.conversation.prompt
         return Brief(prompt, wish, tuple(picked[:-1]), shown, seed)
@@ -239,8 +257,13 @@ def _one_head(belief: Belief, rng: np.random.Generator) -> Belief:
     return Belief(np.zeros(1), head[None], np.zeros((1, len(head), len(head))))
 
 
-def begin(home: Home, person: str, prompt: str, *, model_id: str | None, seed: int = 0) -> Conversation:
-    """A new conversation; the same words of the same person begin another one each time."""
+def begin(
+    home: Home, person: str, prompt: str, *, model_id: str | None, seed: int = 0, varies: bool = False
+) -> Conversation:
+    """A new conversation; the same words of the same person begin another one each time.
+
+    `varies`: candidates may name other models than the one that begins.
+    """
     from palate.catalogue.records import digest
 
     prompt = " ".join(prompt.split())[:LONGEST_PROMPT]
@@ -249,6 +272,6 @@ def begin(home: Home, person: str, prompt: str, *, model_id: str | None, seed: i
     with home.write() as connection:
         place = len(conversations.of_person(connection, person))
         id = digest("conversation", person, prompt, str(place), str(conversations.last_choice(connection)))
-        conversation = Conversation(id[:32], person, prompt, model_id, seed)
+        conversation = Conversation(id[:32], person, prompt, model_id, seed, varies=varies)
         conversations.put(connection, conversation)
     return conversation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from palate.generators.endpoints import Endpoint, message_in
 from palate.quiet import quietly
 from palate.writers.asking import answered, asked
 from palate.writers.captioners import content_of
+from palate.writers.icons import IconWriter
 from palate.writers.offline import OfflineWriter
 from palate.writers.variants import Brief, PromptWriter
 
@@ -19,10 +21,17 @@ MOST_TOKENS = 2400
 LARGEST_REPLY = 512 * 1024
 
 
-def open_writer(name: str, *, device: str | None = None, key: str | None = None) -> PromptWriter:
+def offline_writer(things: Mapping[str, tuple[str, ...]]) -> PromptWriter:
+    """The grammar that fits what a home draws: icons where `things` are given, by category, else any picture."""
+    return IconWriter(things) if things else OfflineWriter()
+
+
+def open_writer(
+    name: str, *, device: str | None = None, key: str | None = None, offline: PromptWriter | None = None
+) -> PromptWriter:
     """`offline`, a hub id or folder of a causal language model, or a server and its model: `http://localhost:11434#qwen3`."""
     if name in ("", "offline"):
-        return OfflineWriter()
+        return offline or OfflineWriter()
     address = name.removeprefix("openai+")
     if address.startswith(("http://", "https://")):
         place, _, model = address.partition("#")
