@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from palate.importers.adding import Added
     from palate.personalise.drawing import Drawn
     from palate.personalise.janus import Janus, Seen
+    from palate.steer.rehearsing import Rehearsed
     from palate.steer.steering import Steering
 
 
@@ -314,6 +316,19 @@ class Studio:
         turn = steering.show(columns)
         name = f"{turn.number:02d}.png"
         return sheet(self.home, columns, self.home.folder / "sheets" / steering.conversation.id / name)
+
+    def rehearse(self, prompt: str, likes: str, out: Path, *, turns: int = 5, seed: int = 0) -> list[Rehearsed]:
+        """Steering with a made person, who likes how the model `likes` draws and is forgotten; sheets are put in `out`."""
+        from palate.steer import rehearsing, telling
+
+        person = f"made person {seed}"
+        steering = self.steer(prompt, person=person, seed=seed)
+        try:
+            made = rehearsing.who_likes(steering.grounds, likes)
+            told = rehearsing.rehearse(self.home, steering, self.draw_turn, made, turns, seed=seed)
+            return [replace(turn, sheet=turn.sheet.rename(out / f"turn-{turn.sheet.name}")) for turn in told]
+        finally:
+            telling.forget(self.home, person)
 
     def converse(self, person: str = "me", *, draws: bool = True) -> Conversing:
         """A talk in words: each `say` is answered with models and pictures, and with what the answer rests on."""

@@ -77,6 +77,8 @@ class Claim:
 
     text: str
     rests_on: tuple[str, ...]
+    quotes: tuple[str, ...] = ()
+    """Strangers' words in it (names, prompts): no language model is shown them as part of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

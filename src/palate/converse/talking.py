@@ -8,7 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from palate.converse.changes import changes_of, reworded
+from palate.converse.choosing import chosen, worded
+from palate.converse.grounding import quoting
 from palate.converse.hearing import LAST, LONGEST, TALKED_OF, Heard, hear
+from palate.converse.speaking import Speaker
 from palate.converse.state import Claim, Exchange, Kind, Reply, Talk, Thing, Wanted
 from palate.converse.times import span_of
 from palate.converse.tools import Found, Tools
@@ -16,6 +19,8 @@ from palate.errors import PalateError
 from palate.safety.paths import shown
 
 MOST_EXCHANGES = 500
+MOST_FAILURES = 2
+"""Failures in a row after which a language model is left alone: one that hangs costs two time limits a talk."""
 HELP = (
     "Say what you want drawn, such as “a lighthouse at night”; then “like the second, but darker”, “why this model?”, "
     "“draw it”, “I like the first”, “remember that I like ink”, or “undo”."
@@ -32,8 +37,17 @@ _COUNTED = {"two": 2, "three": 3, "four": 4, "a few": 3, "some": 3, "several": 4
 class Conversing:
     """One person's talk. `talk` is what holds; `say` leads it on and never raises for what can be said in words."""
 
-    def __init__(self, tools: Tools, *, draws: bool = True, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        *,
+        draws: bool = True,
+        speaker: Speaker | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
         self.tools = tools
+        self.speaker = speaker
+        self._failures = 0
         self.talk = Talk(tools.person)
         self._draws = draws
         self._now = now or (lambda: datetime.now(UTC).astimezone())
@@ -47,7 +61,7 @@ class Conversing:
             return self._told("ask", said, self.talk.wanted, Reply(notes=(HELP,)))
         if len(self.talk.exchanges) >= MOST_EXCHANGES:
             raise PalateError("conversation_long", f"a conversation ends after {MOST_EXCHANGES} messages")
-        heard = hear(said, self.talk)
+        heard, fallback = self._hear(said)
         self._back: Callable[[], object] | None = None
         if heard.intent == "undo":
             return self._undo(said)
@@ -56,10 +70,32 @@ class Conversing:
         except PalateError as error:
             hint = f" ({error.hint})" if error.hint else ""
             return self._told(heard.intent, said, self.talk.wanted, Reply(notes=(f"{error.message}{hint}.",)))
-        exchange = self._told(heard.intent, said, wanted, reply)
+        exchange = self._told(heard.intent, said, wanted, self._worded(said, reply, fallback))
         self.talk = self.talk.after(exchange)
         self._taken_back.append(self._back)
         return exchange
+
+    def _hear(self, said: str) -> tuple[Heard, str | None]:
+        """By the language model where there is one that answers; by rules otherwise, and why."""
+        heard = hear(said, self.talk)
+        if self.speaker is None or (self.talk.question is not None and heard.intent == "critique"):
+            return heard, None
+        if self._failures >= MOST_FAILURES:
+            return heard, "the language model failed before and is not asked any more"
+        try:
+            chose = chosen(self.speaker, heard, self.talk)
+        except PalateError as error:
+            self._failures += 1
+            return heard, error.message
+        self._failures = 0
+        return chose, None
+
+    def _worded(self, said: str, reply: Reply, fallback: str | None) -> Reply:
+        if self.speaker is None:
+            return reply
+        if fallback is not None:
+            return replace(reply, fallback=fallback)
+        return worded(self.speaker, said, reply)
 
     def _told(self, intent: str, said: str, wanted: Wanted, reply: Reply) -> Exchange:
         return Exchange(len(self.talk.exchanges) + 1, said, intent, wanted, reply)  # type: ignore[arg-type]
@@ -251,6 +287,7 @@ def _leading(wanted: Wanted, models: Sequence[Thing]) -> tuple[Claim, ...]:
     what = f"For “{wanted.prompt[:80]}”" if wanted.prompt else "Like this picture"
     if wanted.picture and wanted.prompt:
         what += " like that picture"
-    then = f", then {' and '.join(thing.name for thing in models[1:])}" if models[1:] else ""
+    names = [thing.name for thing in models]
+    then = f", then {' and '.join(['{}'] * (len(names) - 1))}" if names[1:] else ""
     grounds = tuple(f"model:{thing.id}" for thing in models)
-    return (Claim(f"{what}, {models[0].name} fits best{then}.", grounds),)
+    return (quoting(f"{what.replace('{}', '')}, {{}} fits best{then}.", *names, grounds=grounds),)

@@ -21,6 +21,7 @@ from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Model
 from palate.converse.changes import direction, moved
+from palate.converse.grounding import harmless, quoting
 from palate.converse.state import Claim, Thing, Wanted
 from palate.errors import PalateError
 from palate.find import asking
@@ -104,9 +105,9 @@ class Tools:
         self._may("read")
         ranking = self.ranking(wanted)
         rows = [row for row in ranking if row.id not in wanted.without_models][:top]
-        things = tuple(Thing("model", row.id, row.name, row.score) for row in rows)
+        things = tuple(Thing("model", row.id, harmless(row.name), row.score) for row in rows)
         claims = tuple(
-            Claim(f"{row.name}: {reason.text}.", _grounds(row.id, reason.pictures, reason.prompts))
+            quoting(f"{{}}: {reason.text}.", row.name, grounds=_grounds(row.id, reason.pictures, reason.prompts))
             for row in rows
             for reason in row.reasons
         )
@@ -165,10 +166,11 @@ class Tools:
         with self.home.read() as connection:
             makers = picture_rows.makers(connection, ids)
         things = tuple(
-            Thing("picture", id, makers.get(id, "unknown model"), score) for id, score in zip(ids, scores, strict=True)
+            Thing("picture", id, harmless(makers.get(id, "unknown model")), score)
+            for id, score in zip(ids, scores, strict=True)
         )
         claims = tuple(
-            Claim(f"Picture {number} is by {thing.name}.", (f"picture:{thing.id}",))
+            Claim(f"Picture {number} is by {thing.name}.", (f"picture:{thing.id}",), (thing.name,))
             for number, thing in enumerate(things, 1)
         )
         return Found(claims, pictures=things)
@@ -190,11 +192,11 @@ class Tools:
         ranking = recommend(self.home, encoder=encoder, person=self.person, by="itemknn", of="pictures", top=4 * top)
         with self.home.read() as connection:
             rows = [row for row in ranking if holdings.may_see(connection, self.person, row.id)][:top]
-        things = tuple(Thing("picture", row.id, row.name, row.score) for row in rows)
+        things = tuple(Thing("picture", row.id, harmless(row.name), row.score) for row in rows)
         claims = tuple(
-            Claim(f"Picture {number}: {reason.text}.", _grounds("", (row.id, *reason.pictures), ()))
+            Claim(f"Picture {number} goes with what you chose.", _grounds("", (row.id, *row.reasons[0].pictures), ()))
             for number, row in enumerate(rows, 1)
-            for reason in row.reasons[:1]
+            if row.reasons
         )
         return Found(claims, pictures=things, notes=tuple(ranking.warnings))
 
@@ -224,36 +226,40 @@ class Tools:
         ranking = self.ranking(wanted)
         place = next((at for at, row in enumerate(ranking, 1) if row.id == model), None)
         if place is None:
-            return replace(found, notes=(f"{known.name} is not in this ranking",))
+            return replace(found, notes=(f"{harmless(known.name)} is not in this ranking",))
         row = ranking.rows[place - 1]
-        claims = [Claim(f"{row.name} is number {place} of {len(ranking)}.", (f"model:{model}",))]
+        claims = [quoting(f"{{}} is number {place} of {len(ranking)}.", row.name, grounds=(f"model:{model}",))]
         for reason in row.reasons:
-            words = self._prompts(reason.prompts)
-            near = f" Its nearest were drawn from {words}." if words else ""
+            prompts = self._prompts(reason.prompts)
+            near = f" Its nearest were drawn from {' and '.join(['“{}”'] * len(prompts))}." if prompts else ""
             share = f" That is worth {reason.worth:.2f} of its {row.score:.2f}."
             grounds = _grounds(model, reason.pictures, reason.prompts)
-            claims.append(Claim(f"{reason.text[:1].upper()}{reason.text[1:]}.{near}{share}", grounds))
+            text = f"{reason.text[:1].upper()}{reason.text[1:]}.{near}{share}"
+            claims.append(quoting(text, *prompts, grounds=grounds))
         shown = list(dict.fromkeys(id for reason in row.reasons for id in reason.pictures))[:PICTURES]
         return Found((*claims, *found.claims), pictures=self._pictures(shown, [0.0] * len(shown)).pictures)
 
-    def _prompts(self, ids: Sequence[str]) -> str:
+    def _prompts(self, ids: Sequence[str]) -> list[str]:
+        """The words of the first two different ones."""
         with self.home.read() as connection:
             known = picture_rows.prompts(connection, list(ids))
-        texts = dict.fromkeys(prompt.text[:60] for prompt in known.values())
-        return " and ".join(f"“{text}”" for text in list(texts)[:2])
+        return list(dict.fromkeys(harmless(prompt.text, 60) for prompt in known.values()))[:2]
 
     def facts(self, model: Model) -> tuple[Claim, ...]:
         """What the catalogue knows of a model."""
         with self.home.read() as connection:
             count = picture_rows.counts_by_model(connection).get(model.id, 0)
         grounds = (f"model:{model.id}",)
-        told = [f"{count} pictures here speak for {model.name}."]
-        told += [f"It is for {model.base}."] if model.base else []
-        told += [f"It is by {model.maker}."] if model.maker else []
-        told += [f"Its licence is {model.licence}."] if model.licence else []
-        told += [f"Its trigger words are {', '.join(model.trigger_words)}."] if model.trigger_words else []
-        told += [f"It was downloaded {model.downloads:,} times."] if model.downloads else []
-        return tuple(Claim(text, grounds) for text in told)
+        told = [
+            (f"{count} pictures here speak for {{}}.", model.name),
+            ("It is for {}.", model.base),
+            ("It is by {}.", model.maker),
+            ("Its licence is {}.", model.licence),
+            ("Its trigger words are {}.", ", ".join(model.trigger_words)),
+        ]
+        claims = [quoting(text, of, grounds=grounds) for text, of in told if of]
+        claims += [Claim(f"It was downloaded {model.downloads:,} times.", grounds)] if model.downloads else []
+        return tuple(claims)
 
     def models(self) -> Found:
         """How many models are here, and some of them."""
@@ -261,7 +267,7 @@ class Tools:
         filters = Filters(safe=self.settings.safe)
         shown = [model for model in self._models.values() if filters.passes(model)]
         grounds = tuple(f"model:{model.id}" for model in shown[:MODELS]) or ("catalogue",)
-        things = tuple(Thing("model", model.id, model.name) for model in shown[:MODELS])
+        things = tuple(Thing("model", model.id, harmless(model.name)) for model in shown[:MODELS])
         return Found((Claim(f"There are {len(shown)} models here.", grounds),), models=things)
 
     def history(self, *, since: float = 0.0, until: float = float("inf"), liked: bool = True) -> Found:
@@ -324,9 +330,10 @@ class Tools:
             raise PalateError("empty_prompt", "say what to draw", about="prompt")
         ids = self._draw(drawer.id, words, wanted.negative[:LONGEST_PROMPT], seed, min(count, MOST_DRAWN))
         self.forget_what_was_read()
-        shown = tuple(Thing("picture", id, drawer.name) for id in ids)
+        shown = tuple(Thing("picture", id, harmless(drawer.name)) for id in ids)
         grounds = (f"model:{drawer.id}", *(f"picture:{id}" for id in ids))
-        return Found((Claim(f"{drawer.name} drew “{words[:80]}”.", grounds),), pictures=shown)
+        said = quoting(f"{{}} drew “{words[:80]}”.", drawer.name, grounds=grounds)
+        return Found((said,), pictures=shown)
 
     def _drawer(self, wanted: Wanted) -> Model:
         from palate.specify.ordering import able_models
