@@ -318,7 +318,7 @@ class Studio:
         return sheet(self.home, columns, self.home.folder / "sheets" / steering.conversation.id / name)
 
     def rehearse(self, prompt: str, likes: str, out: Path, *, turns: int = 5, seed: int = 0) -> list[Rehearsed]:
-        """Steering with a made person, who likes how the model `likes` draws and is forgotten; sheets are put in `out`."""
+        """Steering with a made person, who likes how the model `likes` draws and is forgotten; sheets go to `out`."""
         from palate.steer import rehearsing, telling
 
         person = f"made person {seed}"

@@ -29,21 +29,24 @@ def test_the_icon_of_ours_is_a_picture() -> None:
     assert looks_degenerate(icon) is None
 
 
-def test_it_asks_three_questions_and_writes_them_on_a_page(
+def test_it_asks_steers_and_writes_it_on_a_page(
     pocket_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PALATE_POCKET_HOME", str(tmp_path / "home"))
     demo.demo(serve=True)  # no terminal, so nothing is served
     said = capsys.readouterr().out
     assert "4 models draw here, each specified by 8 pictures" in said
-    assert said.count("$ palate ") == 3
+    assert said.count("$ palate ") == 4
+    assert said.count("turn ") >= demo.TURNS
     text = (tmp_path / "home" / "demo" / "report.html").read_text("utf-8")
-    assert text.count("<h3>") == 9
-    assert text.count("<img") == 9 * demo.PICTURES + 2
+    assert text.count("<h3>") == 9 + demo.TURNS
+    assert text.count("<img") == 9 * demo.PICTURES + 2 + demo.TURNS
     demo.demo(serve=False, out=tmp_path / "again.html", json=True)
     answer = json.loads(capsys.readouterr().out)
     assert answer["models"] == 4
     assert len(answer["identify"]["ranking"]) == 3
+    assert len(answer["steered"]) == demo.TURNS
+    assert all(turn["worth"] == turn["columns"][turn["column"] - 1] for turn in answer["steered"])
     assert (tmp_path / "again.html").is_file()
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ASKED = "a cloud with rain"
 NEW_TO_ALL = "an icon of a butterfly"
 """A task prompt: no model is specified by it."""
+STEERED = "an icon of a house"
+TURNS = 5
 SEED = 7
 TOP = 3
 PICTURES = 4
@@ -84,6 +86,11 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
     alike = opened.identify([unknown], top=TOP)
     say(alike)
 
+    say(f"\n$ palate steer '{STEERED}' --hub {POCKET}    # for somebody who likes how {maker['name']} draws")
+    turns = _steered(opened, maker["id"], report.parent)
+    for at, turn in enumerate(turns, 1):
+        say(f"turn {at}: picked '{turn['prompt']}', {turn['worth']:+.2f} to them")
+
     drawn = _drawn_for(opened, found)
     sections = [
         page.Section(f"find: {ASKED}", "What the best three draw for it.", (), _rows(opened, found, drawn)),
@@ -94,6 +101,21 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
             _rows(opened, identified),
         ),
         page.Section("identify: an icon that no model knows", "Who draws like it?", (unknown,), _rows(opened, alike)),
+        page.Section(
+            f"steer: {STEERED}",
+            f"For a made person who likes how {maker['name']} draws. They say nothing; they pick a column a turn.",
+            (),
+            [
+                page.Row(
+                    f"Turn {at}: picked column {turn['column']}, {turn['prompt']}",
+                    f"Worth {turn['worth']:+.2f} to them; the columns were worth "
+                    + ", ".join(f"{worth:+.2f}" for worth in turn["columns"]),
+                    (Path(turn["sheet"]),),
+                    wide=True,
+                )
+                for at, turn in enumerate(turns, 1)
+            ],
+        ),
     ]
     page.write(report, "Palate on its pocket hub", sections)
     rankings = {"find": found, "identify": identified, "alike": alike}
@@ -101,8 +123,26 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
         "models": len(models),
         "maker": maker["name"],
         "place": place,
+        "steered": turns,
         **{name: had.as_json() for name, had in rankings.items()},
     }
+
+
+def _steered(opened: Studio, likes: str, folder: Path) -> list[dict[str, Any]]:
+    """Each turn's pick with its true worth; the sheets are kept beside the report."""
+    told = []
+    for turn in opened.rehearse(STEERED, likes, folder, turns=TURNS, seed=SEED):
+        picked = turn.turn.picked or 0
+        told.append(
+            {
+                "prompt": turn.turn.slate[picked].text,
+                "column": picked + 1,
+                "worth": turn.worth[picked],
+                "columns": turn.worth,
+                "sheet": str(turn.sheet),
+            }
+        )
+    return told
 
 
 def _printer(loud: bool) -> Any:
