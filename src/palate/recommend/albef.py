@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.recommend.dense import Dense
-from palate.recommend.histories import Histories, Scores, State
+from palate.recommend.histories import Histories, Scores, State, checked
 from palate.recommend.learned import PEOPLE_AT_A_TIME, Learned
 
 if TYPE_CHECKING:
@@ -203,6 +203,7 @@ class ALBEF:
     fused: Dense = field(default_factory=Dense, repr=False)
 
     def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
         assert self.words is not None
         assert self.pictures is not None
         singles = [np.array([item]) for item in range(items)]

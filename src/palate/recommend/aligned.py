@@ -9,7 +9,7 @@ import numpy as np
 
 from palate.recommend.contrastvae import info_nce
 from palate.recommend.dense import Dense
-from palate.recommend.histories import Histories, Scores, State
+from palate.recommend.histories import Histories, Scores, State, checked
 from palate.recommend.learned import Learned
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ class Aligned:
     fused: Dense = field(default_factory=Dense, repr=False)
 
     def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
         assert self.text is not None
         assert self.pictures is not None
         singles = [np.array([item]) for item in range(items)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from palate.recommend.histories import Histories, Scores, State, matrix_of
+from palate.recommend.histories import Histories, Scores, State, checked, matrix_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -28,6 +28,7 @@ class ALS:
     """(items, f)"""
 
     def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
         R = matrix_of(histories, items)
         rng = np.random.default_rng(self.seed)
         self.Y = (0.1 * rng.standard_normal((items, self.factors))).astype(np.float32)
@@ -38,6 +39,7 @@ class ALS:
         return self
 
     def score(self, histories: Histories) -> Scores:
+        histories = checked(histories, len(self.Y))
         scores: Scores = self._solved(matrix_of(histories, len(self.Y)), self.Y) @ self.Y.T
         return scores
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.recommend.histories import Histories, Items, Scores, State
+from palate.recommend.histories import Histories, Items, Scores, State, checked
 from palate.recommend.itemknn import ItemKNN
 from palate.recommend.learned import Learned
 
@@ -109,6 +109,7 @@ class Reranked:
 
     def fit(self, histories: Histories, items: int) -> Self:
         assert self.words is not None
+        histories = checked(histories, items)
         self.first = ItemKNN(self.neighbours).fit(histories, items)
         self.second = CrossEncoder(words=self.words, seed=self.seed, **self.encoder).fit(histories, items)
         return self
@@ -117,6 +118,7 @@ class Reranked:
         """Candidates by the cross-encoder, above all others; those as the first stage has them."""
         import torch
 
+        histories = checked(histories, len(self.first.nearest))
         scores = self.first.score(histories)
         scores /= scores.max(axis=1, keepdims=True).clip(1e-9)
         for row, history in zip(scores, histories, strict=True):

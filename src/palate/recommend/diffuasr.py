@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from palate.recommend.diffrec import TIME_WIDTH, waves
-from palate.recommend.histories import Histories, Items, Scores, State
+from palate.recommend.histories import Histories, Items, Scores, State, checked
 from palate.recommend.learned import Learned, pooled
 from palate.recommend.sasrec import SASRec
 from palate.recommend.semanticids import by_company
@@ -139,6 +139,7 @@ class DiffuASR:
     reader: SASRec = field(default_factory=SASRec, repr=False)
 
     def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
         maker = Before(added=self.added, seed=self.seed, **self.before).fit(histories, items)
         few = [at for at, history in enumerate(histories) if 0 < len(history) < self.short]
         longer = list(histories)

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from palate.recommend.histories import Histories, Scores, State, matrix_of
+from palate.recommend.histories import Histories, Scores, State, checked, matrix_of
 
 
 @dataclass
@@ -19,6 +19,7 @@ class Ease:
 
     def fit(self, histories: Histories, items: int) -> Self:
         """Equation 8: B = I - P diagMat(1 / diag(P)) with P = (X'X + lambda I)^-1."""
+        histories = checked(histories, items)
         X = matrix_of(histories, items)
         G = (X.T @ X).toarray().astype(np.float64)
         G[np.diag_indices(items)] += self.penalty
@@ -29,6 +30,7 @@ class Ease:
         return self
 
     def score(self, histories: Histories) -> Scores:
+        histories = checked(histories, len(self.B))
         scores: Scores = matrix_of(histories, len(self.B)) @ self.B
         return scores
 

@@ -21,12 +21,22 @@ State = dict[str, NDArray[Any]]
 
 
 def checked(histories: Sequence[Any], items: int) -> Histories:
-    """The same as arrays of item numbers; an unknown number is an error that says whose."""
-    made = [np.asarray(history, dtype=np.int64).reshape(-1) for history in histories]
-    for person, history in enumerate(made):
-        if len(history) and not (history.min() >= 0 and history.max() < items):
-            raise PalateError("unknown_item", f"there are {items} items", about=f"history {person}")
-    return made
+    """The same as arrays of item numbers; what is none of them is an error that says whose."""
+    if items < 1:
+        raise PalateError("no_items", "there are no items to recommend")
+    return [_numbers(history, items, person) for person, history in enumerate(histories)]
+
+
+def _numbers(history: Any, items: int, person: int) -> Items:
+    given = np.asarray(history).reshape(-1)
+    if not len(given):
+        return np.empty(0, np.int64)
+    # Not a number compares as unequal to anything, itself included.
+    if given.dtype.kind not in "iuf" or (given.dtype.kind == "f" and not (given == np.floor(given)).all()):
+        raise PalateError("not_an_item", "items are whole numbers", about=f"history {person}")
+    if not (given.min() >= 0 and given.max() < items):
+        raise PalateError("unknown_item", f"there are {items} items", about=f"history {person}")
+    return given.astype(np.int64, copy=False)
 
 
 def matrix_of(histories: Histories, items: int) -> csr_array:

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.recommend.histories import Histories, Scores, State, matrix_of
+from palate.recommend.histories import Histories, Scores, State, checked, matrix_of
 
 BLOCK = 1024
 
@@ -25,6 +25,7 @@ class ItemKNN:
     """(items, k) how much."""
 
     def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
         X = matrix_of(histories, items)
         lengths = np.sqrt(np.asarray(X.sum(axis=0))).astype(np.float32)
         k = min(self.neighbours, items)
@@ -39,6 +40,7 @@ class ItemKNN:
         return self
 
     def score(self, histories: Histories) -> Scores:
+        histories = checked(histories, len(self.nearest))
         scores = np.zeros((len(histories), len(self.nearest)), np.float32)
         for row, history in zip(scores, histories, strict=True):
             chosen = np.unique(history)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.recommend.diffrec import TIME_WIDTH, DiffRec, waves
-from palate.recommend.histories import Histories
+from palate.recommend.histories import Histories, checked
 from palate.recommend.learned import rows_of
 from palate.recommend.semanticids import by_company, k_means
 
@@ -35,6 +35,7 @@ class LDiffRec(DiffRec):
     def fit(self, histories: Histories, items: int) -> Self:
         import torch
 
+        histories = checked(histories, items)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             x = torch.from_numpy(by_company(histories, items))

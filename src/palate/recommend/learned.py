@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from palate.errors import PalateError
-from palate.recommend.histories import Histories, Items, Scores, State
+from palate.recommend.histories import Histories, Items, Scores, State, checked
 
 if TYPE_CHECKING:
     import torch
@@ -49,6 +49,7 @@ class Learned(ABC):
     def fit(self, histories: Histories, items: int) -> Self:
         import torch
 
+        histories = checked(histories, items)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self._begin(items)
@@ -77,6 +78,7 @@ class Learned(ABC):
     def score(self, histories: Histories) -> Scores:
         import torch
 
+        histories = checked(histories, self.items)
         found = np.empty((len(histories), self.items), np.float32)
         with torch.inference_mode():
             for start in range(0, len(histories), PEOPLE_AT_A_TIME):

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from palate.recommend.histories import Histories, Scores, State, counts_of
+from palate.recommend.histories import Histories, Scores, State, checked, counts_of
 
 
 @dataclass
@@ -15,10 +15,12 @@ class Popularity:
     counts: Scores = field(default_factory=lambda: np.empty(0, np.float32), repr=False)
 
     def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
         self.counts = counts_of(histories, items).astype(np.float32)
         return self
 
     def score(self, histories: Histories) -> Scores:
+        histories = checked(histories, len(self.counts))
         return np.tile(self.counts, (len(histories), 1))
 
     def state(self) -> State:

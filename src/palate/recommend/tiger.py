@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.recommend.histories import Histories, Scores
+from palate.recommend.histories import Histories, Scores, checked
 from palate.recommend.learned import Learned
 from palate.recommend.semanticids import Codes, Naming, by_company, semantic_ids
 
@@ -39,6 +39,7 @@ class Tiger(Learned):
     """(items, levels + 1)"""
 
     def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
         vectors = by_company(histories, items) if self.text is None else self.text
         self.names = semantic_ids(vectors, Naming(**self.naming), self.seed)
         return super().fit(histories, items)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from palate.recommend.ease import Ease
-from palate.recommend.histories import Histories, Items, Scores, State
+from palate.recommend.histories import Histories, Items, Scores, State, checked
 from palate.recommend.learned import Learned, rows_of
 
 if TYPE_CHECKING:
@@ -88,8 +88,9 @@ class AugmentedEase:
     ease: Ease = field(default_factory=Ease, repr=False)
 
     def fit(self, histories: Histories, items: int) -> Self:
-        sizes = np.array([len(np.unique(history)) for history in histories if len(history)])
-        drawn = np.random.default_rng(self.seed).choice(sizes, round(self.added * len(sizes)))
+        histories = checked(histories, items)
+        sizes = np.array([len(np.unique(history)) for history in histories if len(history)], np.int64)
+        drawn = sizes[np.random.default_rng(self.seed).integers(0, max(len(sizes), 1), round(self.added * len(sizes)))]
         forger = VirtualPeople(seed=self.seed, **self.forger).fit(histories, items)
         self.ease = Ease(self.penalty).fit([*histories, *forger.made(drawn)], items)
         return self
