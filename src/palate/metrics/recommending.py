@@ -86,3 +86,55 @@ def novelty(lists: Lists, counts: NDArray[np.int64], people: int) -> Floats:
     shown = lists >= 0
     total: Floats = np.where(shown, surprise[lists], 0.0).sum(axis=1) / np.maximum(shown.sum(axis=1), 1)
     return total
+
+
+def auc(scores: NDArray[np.float32], seen: Sequence[NDArray[np.int64]], wanted: Sequence[NDArray[np.int64]]) -> Floats:
+    """(n,) how often a wanted item is above one that is neither wanted nor known; an equal one is not below.
+
+    Where nothing else is left to compare with, the answer is 1.
+    """
+    found = np.ones(len(scores))
+    for row, (known, asked) in enumerate(zip(seen, wanted, strict=True)):
+        other = np.ones(scores.shape[1], dtype=bool)
+        other[known] = other[asked] = False
+        below = np.sort(scores[row, other])
+        if len(below) and len(asked):
+            found[row] = np.searchsorted(below, scores[row, asked], side="left").mean() / len(below)
+    return found
+
+
+def serendipity(lists: Lists, hits: Hits, expected: Lists, k: int) -> Floats:
+    """(n,) share of the first k that are hits and not among the first k expected, as of popularity (Ge et al. 2010)."""
+    surprising = np.array(
+        [~np.isin(own[:k], plain[:k]) for own, plain in zip(lists, expected, strict=True)], dtype=bool
+    ).reshape(len(lists), -1)
+    share: Floats = (hits[:, :k] & surprising).sum(axis=1) / float(k)
+    return share
+
+
+def diversity(lists: Lists, vectors: NDArray[np.floating]) -> Floats:
+    """(n,) 1 - the mean cosine between any two items of a list; 0 for lists of fewer than two (Ziegler et al. 2005)."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = vectors / np.maximum(lengths, 1e-12)
+    shown = lists >= 0
+    # All pairs at once: the squared length of the sum counts each pair twice and each item with itself.
+    total = (unit[lists] * shown[..., None]).sum(axis=1)
+    own = ((unit[lists] ** 2).sum(axis=2) * shown).sum(axis=1)
+    count = shown.sum(axis=1)
+    pairs = count * (count - 1)
+    alike = ((total**2).sum(axis=1) - own) / np.maximum(pairs, 1)
+    found: Floats = np.where(pairs > 0, 1.0 - alike, 0.0)
+    return found
+
+
+def list_reward(slates: Lists, wanted: Sequence[NDArray[np.int64]], bored: float = 0.0) -> Floats:
+    """(n,) choices that a whole slate earns: each wanted item counts (1 - bored)^place, so 0 counts them all alike.
+
+    A slate that shows an item twice earns it once.
+    """
+    earned = np.zeros(len(slates))
+    for row, (slate, asked) in enumerate(zip(slates, wanted, strict=True)):
+        first = np.zeros(len(slate), dtype=bool)
+        first[np.unique(slate, return_index=True)[1]] = True
+        earned[row] = ((1.0 - bored) ** np.arange(len(slate)) * (np.isin(slate, asked) & first & (slate >= 0))).sum()
+    return earned
