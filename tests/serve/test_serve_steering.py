@@ -47,6 +47,7 @@ def test_a_slate_is_told_before_its_pictures_and_these_row_by_row(world: World) 
     client = world.owner
     conversation = begun(client, model="m-black")
     assert conversation["model"] == {"id": "m-black", "name": "Black"}
+    assert {column["model"]["id"] for column in conversation["turns"][0]["columns"]} == {"m-black"}
     events = [event for event in told(client, conversation["job"]["id"]) if event[0] != "progress"]
     assert [name for name, _ in events] == ["slate", *["picture"] * 16, "done"]
     assert len(events[0][1]["columns"]) == 4

@@ -22,6 +22,7 @@ PAGES = {
     "explore": "/",
     "map": "/map",
     "find": FIND,
+    "steer": "/steer",
     "rank": "/rank",
     "studio": "/studio",
     "imports": "/studio/imports",
@@ -51,6 +52,21 @@ def serious(page: Page) -> list[str]:
     ]
 
 
+def steered(page: Page, *picks: str) -> None:
+    """A conversation that was answered so far."""
+    page.goto("/steer")
+    page.get_by_label("What should be drawn?").fill("a red lighthouse by the sea")
+    page.get_by_role("button", name="Begin").click()
+    for count, pick in enumerate((*picks, ""), 1):
+        expect(page.locator(".path li")).to_have_count(count - picks[: count - 1].count("u"))
+        expect(page.get_by_text("Which column is nearest to what you want?")).to_be_visible(timeout=30_000)
+        if pick == "u":
+            with page.expect_response("**/back"):
+                page.keyboard.press(pick)
+        elif pick:
+            page.keyboard.press(pick)
+
+
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in web/")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
@@ -77,8 +93,11 @@ def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
     page.get_by_role("button", name="Stop here").click()
     page.locator(".podium").wait_for()
     found["podium"] = serious(page)
+    steered(page)
+    found["a slate"] = serious(page)
     page.set_viewport_size({"width": 390, "height": 844})
-    for name in ("explore", "find", "my-data"):
+    found["a slate on a phone"] = serious(page)
+    for name in ("explore", "find", "steer", "my-data"):
         page.goto(PAGES[name])
         settled(page)
         found[f"{name} on a phone"] = serious(page)
@@ -150,7 +169,7 @@ def test_letters_lead_to_pages_and_a_question_mark_tells_which(opened: Open) -> 
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
-    for key, title in (("s", "Studio"), ("r", "Rank"), ("e", "Explore"), ("f", "Find")):
+    for key, title in (("s", "Studio"), ("t", "Steer"), ("r", "Rank"), ("e", "Explore"), ("f", "Find")):
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
@@ -177,6 +196,7 @@ PICTURED = {
     "web-explore": ("/", 1280, "light"),
     "web-map": ("/map", 1280, "dark"),
     "web-find": (FIND, 1280, "light"),
+    "web-steer": ("/steer", 1280, "light"),
     "web-rank": ("/rank", 1280, "dark"),
     "web-studio": ("/studio", 1280, "light"),
     "web-my-data": ("/my-data", 1280, "light"),
@@ -195,6 +215,8 @@ def test_the_guide_shows_the_pages_as_they_are(opened: Open, tmp_path: Path, nam
         page.get_by_role("radio", name="Battle").check()
         page.get_by_role("button", name="Start").click()
         page.locator(".big img").last.wait_for()
+    if name == "web-steer":
+        steered(page, "2", "3", "u", "1")
     if name == "web-find":
         for pick in ("Draw with Plein Air", "Draw with Riso"):
             page.get_by_role("button", name=pick).click()

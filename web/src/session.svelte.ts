@@ -31,6 +31,8 @@ class Shared {
   theme = $state<Theme>(stored<Theme>("theme", "auto"));
   columns = $state<number>(stored("columns", innerWidth < 600 ? 3 : 6));
   weights = $state<Weights>(stored("weights", GEMREC_WEIGHTS));
+  /** Whether the model that draws is hidden while one chooses. */
+  blind = $state<boolean>(stored("blind", false));
   /** Kept pictures, by the prompt they were kept for. */
   kept = $state<Record<string, string[]>>(stored("kept", {}));
   /** Pictures that Find begins with, carried over from another page. */
@@ -93,6 +95,11 @@ class Shared {
   setColumns(columns: number): void {
     this.columns = columns;
     store("columns", columns);
+  }
+
+  setBlind(blind: boolean): void {
+    this.blind = blind;
+    store("blind", blind);
   }
 
   setWeights(weights: Weights): void {

@@ -10,7 +10,7 @@ from palate.serve.shapes import Id, Job, Named, Shape
 
 
 class NewConversation(Shape):
-    """Where it begins. `model` is an id; the best one for the words where none is said."""
+    """Where it begins. `model` is an id; where none is said, the best for the words begins and others may take part."""
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
     model: Id | None = None
@@ -38,6 +38,8 @@ class Column(Shape):
     value: float
     """What it is expected to be worth to this person, and how uncertain that is."""
     doubt: float
+    model: Named | None
+    """Who draws it."""
     pictures: list[str]
 
 

@@ -59,7 +59,7 @@ def written(library: Library, writer: PromptWriter, conversation: Conversation, 
 
 
 def planned(home: Home, settings: Settings, conversation: Conversation, turn: Turn) -> Slate:
-    """Tasks row by row, so that after the first quarter each column shows something.
+    """Tasks model by model, so that each is loaded once, and row by row, so that soon each column shows something.
 
     The key says for whom it is, as with everything that is drawn for somebody.
     """
@@ -79,6 +79,8 @@ def planned(home: Home, settings: Settings, conversation: Conversation, turn: Tu
             task = Task(digest("for", conversation.person, task.key), task.group, task.payload)
             tasks.append(task)
             places[digest("drawing", task.key)] = (column, row)
+    first = list(dict.fromkeys(task.group for task in tasks))
+    tasks.sort(key=lambda task: first.index(task.group))
     return Slate(conversation, turn, tuple(tasks), places, by_id)
 
 

@@ -57,25 +57,26 @@ def shown(here: Serving, principal: Principal, id: str) -> tastes.Conversation:
     return tastes.Conversation(
         id=conversation.id,
         prompt=conversation.prompt,
-        model=_named(here, conversation),
+        model=_named(here, conversation.model_id),
         current=conversation.current,
-        turns=[_turn(turn) for turn in turns],
+        turns=[_turn(here, conversation, turn) for turn in turns],
         job=None if errand is None else job_of(here, here.errands.get(errand.id, principal.person)),
     )
 
 
-def _named(here: Serving, conversation: Conversation) -> shapes.Named | None:
-    model = here.shelf.library.models.get(conversation.model_id or "")
+def _named(here: Serving, id: str | None) -> shapes.Named | None:
+    model = here.shelf.library.models.get(id or "")
     return None if model is None else shapes.Named(id=model.id, name=model.name)
 
 
-def _turn(turn: Turn) -> tastes.Turn:
+def _turn(here: Serving, conversation: Conversation, turn: Turn) -> tastes.Turn:
     columns = [
         tastes.Column(
             text=column.text,
             category=column.category,
             value=column.value,
             doubt=column.doubt,
+            model=_named(here, column.model_id or conversation.model_id),
             pictures=list(column.pictures),
         )
         for column in turn.slate
@@ -130,7 +131,11 @@ def list_conversations(
         page = [(one, conversations.turns_of(connection, one.id)) for one in mine[offset : offset + limit]]
     cards = [
         tastes.ConversationCard(
-            id=one.id, prompt=one.prompt, model=_named(here, one), turns=len(turns), picture=_last_picture(turns)
+            id=one.id,
+            prompt=one.prompt,
+            model=_named(here, one.model_id),
+            turns=len(turns),
+            picture=_last_picture(turns),
         )
         for one, turns in page
     ]

@@ -19,6 +19,9 @@ export type Person = Shapes["Person"];
 export type Key = Shapes["Key"];
 export type Report = Shapes["Report"];
 export type Weights = Shapes["Weights"];
+export type Turn = Shapes["Turn"];
+export type Conversation = Shapes["Conversation"];
+export type ConversationCard = Shapes["ConversationCard"];
 export interface Items<T> {
   items: T[];
   total: number;
@@ -67,6 +70,30 @@ export const job = (id: string): Promise<Job> => get(at("/jobs", id));
 export const steerJob = (id: string, act: "pause" | "resume" | "cancel"): Promise<Job> => post(at("/jobs", id, `/${act}`));
 export function jobEvents(id: string, heard: (name: string, data: unknown) => void, lost: () => void): () => void {
   return listen(at("/jobs", id, "/events"), heard, ["progress", "picture", "done", "failed"], lost);
+}
+
+// -- steering --
+export const beginSteering = (prompt: string, model: string | null): Promise<Conversation> => post("/steer", model ? { prompt, model } : { prompt });
+export const conversations = (query: Query = { limit: 24 }): Promise<Items<ConversationCard>> => get("/steer", query);
+export const conversation = (id: string): Promise<Conversation> => get(at("/steer", id));
+export const answerSlate = (id: string, turn: number, column: number | null, wish: string): Promise<Conversation> => post(at("/steer", id, "/answer"), { turn, column, wish });
+export const goBack = (id: string, turn: number | null): Promise<Conversation> => post(at("/steer", id, "/back"), { turn });
+export const drawSlate = (id: string): Promise<Conversation> => post(at("/steer", id, "/draw"));
+export const forgetConversation = (id: string): Promise<unknown> => remove(at("/steer", id));
+export interface HearsSlates {
+  slate: (turn: number, columns: { text: string; category: string }[]) => void;
+  picture: (id: string, column: number, row: number) => void;
+  over: (error: string | null) => void;
+  lost: () => void;
+}
+export function steerEvents(job: string, hears: HearsSlates): () => void {
+  const heard = (name: string, data: unknown): void => {
+    const said = data as { id: string; turn: number; column: number; row: number; columns: { text: string; category: string }[]; error?: string | null };
+    if (name === "slate") hears.slate(said.turn, said.columns);
+    else if (name === "picture") hears.picture(said.id, said.column, said.row);
+    else if (name === "done" || name === "failed") hears.over(said.error ?? null);
+  };
+  return listen(at("/jobs", job, "/events"), heard, ["slate", "picture", "done", "failed"], hears.lost);
 }
 
 // -- choosing --
