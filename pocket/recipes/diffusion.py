@@ -83,14 +83,19 @@ def text_tower(source: Any) -> tuple[CLIPTextModel, Any]:
     return tower.eval().requires_grad_(False), words
 
 
+def kept_latents(folder: Any) -> NDArray[np.float16]:
+    """Those that were computed before, read as they are asked for."""
+    kept: NDArray[np.float16] = np.load(folder / "latents.npy", mmap_mode="r", allow_pickle=False)
+    return kept
+
+
 def latents_of(vae: Any, shown: NDArray[np.uint8], folder: Any) -> NDArray[np.float16]:
     """(n, 16, 8, 8), of standard deviation 1, computed once and kept beside the checkpoint."""
     import torch
 
     path = folder / "latents.npy"
     if path.exists():
-        kept: NDArray[np.float16] = np.load(path, mmap_mode="r", allow_pickle=False)
-        return kept
+        return kept_latents(folder)
     found = np.empty((len(shown), autoencoder.LATENTS, SIDE, SIDE), np.float16)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for start in range(0, len(shown), 256):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,16 @@ def load(only: set[str] | None = None) -> tuple[NDArray[np.uint8], list[Row]]:
         pictures[start : start + len(kept)] = drawn[kept]
         start += len(kept)
     return pictures, rows
+
+
+def rows() -> list[Row]:
+    """The rows of `load`, without the pictures."""
+    found = [row for path in sorted(work.folder("pictures").glob("*.npy")) for row in _rows_beside(path)]
+    return [row for row in found if not is_brand(row)]
+
+
+def _rows_beside(path: Path) -> list[Row]:
+    return work.read_lines(path.with_suffix(".jsonl"))
 
 
 def coarse_keys(pictures: NDArray[np.uint8], chunk: int = 4096) -> NDArray[np.uint64]:

@@ -66,7 +66,7 @@ def ship_tiny(folder: Path, patch: pytest.MonkeyPatch) -> None:
     dino.main(flags(steps=1, batch=8, width=64, layers=1, tests=20))
     autoencoder.main(flags(steps=2, batch=4, width=16, tests=4))
     diffusion.main(flags(steps=2, batch=4, width=64, tests=4))
-    adapters.main(flags(steps=2, batch=4, rank=2))
+    adapters.main(flags(processes=1, steps=2, batch=4, rank=2))
     for kind in ("clip", "dino", "diffusion", "adapters"):
         ship.main([kind])
     bank.encoders.cache_clear()

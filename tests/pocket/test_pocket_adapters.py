@@ -54,9 +54,9 @@ def test_two_steps_make_an_adapter_that_diffusers_loads(tmp_path: Path, monkeypa
     clip.main(flags(steps=1, batch=8, width=64, layers=1, text_width=64, text_layers=1, tests=3))
     autoencoder.main(flags(steps=1, batch=4, width=16, tests=4))
     diffusion.main(flags(steps=1, batch=4, width=64, tests=4))
-    done = adapters.main(flags(steps=2, batch=4, rank=2, most=2))
-    assert [about["key"] for about in done] == ["four", "one"]
-    assert done == adapters.main(flags(steps=2, batch=4, rank=2, most=2))
+    done = adapters.main(flags(processes=1, steps=2, batch=4, rank=2, most=2))
+    assert sorted(about["key"] for about in done) == ["four", "one"]
+    assert done == adapters.main(flags(processes=1, steps=2, batch=4, rank=2, most=2))
     pipeline = DiffusionPipeline.from_pretrained(tmp_path / "diffusion" / "pipeline")
     pipeline.set_progress_bar_config(disable=True)
     pipeline.load_lora_weights(tmp_path / "adapters" / "one", adapter_name="one")

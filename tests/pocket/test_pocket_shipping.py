@@ -67,7 +67,7 @@ def test_the_pipeline_and_the_adapters_that_ship_open_and_draw(packed: Path, mon
     clip.main(flags(steps=1, batch=8, width=64, layers=1, text_width=64, text_layers=1, tests=3))
     autoencoder.main(flags(steps=1, batch=4, width=16, tests=4))
     diffusion.main(flags(steps=1, batch=4, width=64, tests=4))
-    adapters.main(flags(steps=1, batch=4, rank=2, most=3))
+    adapters.main(flags(processes=1, steps=1, batch=4, rank=2, most=3))
     ship.main(["diffusion"])
     ship.main(["adapters", "--most", "2"])
     stored = packed / "weights" / "diffusion"
