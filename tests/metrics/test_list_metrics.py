@@ -105,7 +105,7 @@ def test_the_reward_of_a_slate_by_hand() -> None:
 
 def test_costs_by_hand() -> None:
     assert cost.watt_hours(7200, watts=15) == 30
-    state = {"W": np.zeros((3, 4), np.float32), "names": np.zeros(5, np.int64)}
+    state: dict[str, np.ndarray] = {"W": np.zeros((3, 4), np.float32), "names": np.zeros(5, np.int64)}
     assert cost.parameters(state) == 12
     assert cost.megabytes(state) == pytest.approx((48 + 40) / 1e6)
     with cost.costing() as spent:

@@ -63,7 +63,12 @@ def evaluate_recommend(
     ],
     methods: Annotated[str, typer.Option("--methods", help="Names with commas between, or all.")] = "all",
     seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
+    content: Annotated[
+        Path | None, typer.Option("--content", help="An .npz of text, pictures and words of the items, with their ids.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the run's plain files; the same again goes on.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Recommenders side by side on one split, tuned alike, every item ranked, with 95 % intervals."""
@@ -71,7 +76,14 @@ def evaluate_recommend(
     from palate.evaluate.recommending import evaluate_recommend as measure
     from palate.recommend.methods import chosen
 
-    answer = measure(data, chosen(methods), seed=seed, out=out or run_folder("recommend"))
+    answer = measure(
+        data,
+        chosen(methods),
+        seed=seed,
+        out=out or run_folder("recommend"),
+        content=content,
+        progress=lambda name: None if json else printing.note(name),
+    )
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 
@@ -172,11 +184,14 @@ def train_recommender(
     ],
     method: Annotated[str, typer.Option("--method", help="ease, als, multvae, diffrec, sasrec ...")],
     out: Annotated[Path, typer.Option("--out", help="The folder to keep it in.")],
+    content: Annotated[
+        Path | None, typer.Option("--content", help="An .npz of text, pictures and words of the items, with their ids.")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Learn from a file of choices, with the settings that do best on held-out ones, and keep what was learned."""
     from palate.cli import printing
     from palate.evaluate.recommending import train
 
-    answer = train(data, method, out)
+    answer = train(data, method, out, content)
     printing.as_json(answer) if json else printing.facts(answer)

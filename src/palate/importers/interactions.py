@@ -26,6 +26,8 @@ class Split:
     """What a method is told of a person when `test` is asked for."""
     ordered: bool
     """Whether the order of a history is that of time."""
+    called: Items | None = None
+    """(items,) what the file calls each item, where those were numbered anew."""
 
     @property
     def known(self) -> list[Items]:
@@ -57,7 +59,7 @@ def last_two_out(name: str, sequences: list[Items]) -> Split:
     numbers = np.unique(np.concatenate(people))
     people = [np.searchsorted(numbers, sequence).astype(np.int64) for sequence in people]
     train, valid, test = ([person[part] for person in people] for part in (np.s_[:-2], np.s_[-2:-1], np.s_[-1:]))
-    return Split(name, len(numbers), train, valid, test, [person[:-1] for person in people], ordered=True)
+    return Split(name, len(numbers), train, valid, test, [person[:-1] for person in people], True, numbers)
 
 
 def _own_split(path: Path) -> Split:
