@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,14 @@ from palate.cli import main
 from palate.errors import PalateError
 from palate.people import holdings, persons
 from palate.personalise.drawing import trained_folder
+from palate.personalise.grpo import GrpoConfig
+from palate.personalise.guard import GuardConfig
+from palate.personalise.rewards import RewardConfig
 from palate.studio import Studio
 from palate.testing.januses import build_tiny_janus
 from palate.testing.likings import painted_collection
 from palate.testing.shapes import draw_shape
+from palate.testing.worlds import build_tiny_clip
 
 Palate = Callable[..., tuple[int, str, str]]
 
@@ -25,6 +30,11 @@ Palate = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="module")
 def janus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_janus(tmp_path_factory.mktemp("janus") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_tiny_clip(tmp_path_factory.mktemp("clip") / "tiny")
 
 
 @pytest.fixture
@@ -139,6 +149,41 @@ def test_sft_is_trained_into_the_home_and_draws_from_then_on(home: Path, palate:
     assert palate(*asked, "--steps", "3", "--resume", "--json")[0] == 0
 
 
+def test_grpo_goes_on_from_sft_and_draws_from_then_on(home: Path, palate: Palate, tmp_path: Path, clip: Path) -> None:
+    data = published(tmp_path / "data")
+    code, _, err = palate("train", "personalise", "grpo", "--data", data)
+    assert (code, "there is nothing that sft trained" in err) == (1, True)
+    palate("train", "personalise", "sft", "--data", data, "--batch", 4, "--steps", 1, "--device", "cpu")
+    asked: tuple[object, ...] = (
+        "train",
+        "personalise",
+        "grpo",
+        "--data",
+        data,
+        "--clip",
+        clip,
+        "--device",
+        "cpu",
+        "--steps",
+        2,
+    )
+    asked = (*asked, "--dino", tmp_path / "nowhere")
+    small = [word for said in ("histories=2", "group=2", "every=1", "windows=2") for word in ("--set", said)]
+    code, out, err = palate(*asked, *small, "--json")
+    assert code == 0, err + out
+    assert json.loads(out)["stopped"] is None
+    assert "dis-history does not count" in err
+    assert (home / "personalise" / "grpo" / "curves.svg").is_file()
+    told = json.loads(palate("personalise", "--person", "ada", "-n", "2", "--json")[1])
+    assert told["trained"] == "grpo"
+    code, _, err = palate(*asked, "--out", tmp_path / "x", "--rewards", "dis-history=1")
+    assert (code, "nowhere" in err) == (1, True)
+    code, _, err = palate(*asked, "--set", "groups=3")
+    assert (code, "no setting 'groups'" in err) == (1, True)
+    code, _, err = palate(*asked, "--out", tmp_path / "y", "--rewards", "cis-history=1", "--unseen", clip)
+    assert (code, "a reward that is trained on uses it" in err) == (1, True)
+
+
 def test_unknown_ways_are_named(home: Path, palate: Palate, tmp_path: Path) -> None:
     code, _, err = palate("train", "personalise", "sft", "--data", tmp_path, "--seen", "ears")
     assert (code, "none of vision, codes" in err) == (1, True)
@@ -149,3 +194,14 @@ def test_pictures_are_counted_within_reason(home: Path) -> None:
     with pytest.raises(PalateError, match="1 to 64"):
         studio.personalise("ada", count=65)
     studio.close()
+
+
+def test_the_guide_names_every_setting_and_reward_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "personalising.md").read_text()
+    for config in (GrpoConfig, GuardConfig):
+        for row in fields(config):
+            if row.name not in ("steps", "seed"):
+                assert f"| `{row.name}` | `{row.default}` | {row.metadata['help']} |" in page
+    for row in fields(RewardConfig):
+        if row.name != "normalise":
+            assert f"| `{row.name.replace('_', '-')}` | `{row.default}` | {row.metadata['help']} |" in page

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from palate.cli.options import AsJson, Hub, studio
 from palate.errors import PalateError
 
+if TYPE_CHECKING:
+    from palate.personalise.grpo import GrpoConfig
+    from palate.personalise.guard import GuardConfig
+    from palate.personalise.histories import Windows
+    from palate.personalise.janus import Seen
+    from palate.personalise.opening import Networks
+    from palate.personalise.reinforcing import Reinforcement
+    from palate.personalise.rewards import RewardConfig
+    from palate.personalise.shelf import Shelf
+
+SMALL = 100_000_000
+"""Weights below which a network learns at the rates of the pocket."""
 Data = Annotated[
     Path, typer.Option("--data", help="MovieLens with posters (u.data or ratings.csv), or PixelRec as published.")
 ]
@@ -81,7 +93,11 @@ def sft(
     from palate.cli import printing
     from palate.personalise.sft import SftConfig, train_sft
 
-    shelf, parts, place = _opened(data, pictures, janus, seen, device, out, hub, "sft")
+    if seen not in ("vision", "codes"):
+        raise PalateError("unknown_way", f"'{seen}' is none of vision, codes", about="seen")
+    way: Seen = "codes" if seen == "codes" else "vision"
+    shelf, parts = _opened(data, pictures, janus, way, device, hub)
+    place = out or _home(hub) / "sft"
     config = SftConfig(
         rate=rate or (4e-5 if rank == 0 else 5e-4),
         epochs=epochs,
@@ -99,34 +115,148 @@ def sft(
     printing.as_json(answer) if json else printing.facts(answer)
 
 
+@train.command("grpo")
+def grpo(
+    data: Data,
+    pictures: Posters = None,
+    begin: Annotated[
+        Path | None, typer.Option("--from", help="What sft trained; the home's personalise/sft by default.")
+    ] = None,
+    rewards: Annotated[
+        str,
+        typer.Option("--rewards", help="Weights such as cis-history=1,aesthetics=0.5, or -cis-future to leave out."),
+    ] = "",
+    clip: Annotated[str, typer.Option("--clip", help="The encoder of words and pictures that rewards use.")] = "pocket",
+    dino: Annotated[str, typer.Option("--dino", help="The encoder of looks that rewards use.")] = "pocket:dino",
+    judge: Annotated[
+        str, typer.Option("--judge", help="Who reads profiles: a captioner, or ADDRESS#MODEL.")
+    ] = "pocket",
+    head: Annotated[
+        Path | None, typer.Option("--head", help="A head of aesthetics; learned from damage without.")
+    ] = None,
+    unseen: Annotated[
+        list[str] | None, typer.Option("--unseen", help="An encoder that looks on, used by no reward; may be repeated.")
+    ] = None,
+    out: Out = None,
+    resume: Resume = False,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps.")] = 200,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="NAME=VALUE of any other setting, such as group=8; may be repeated."),
+    ] = None,
+    seed: Seed = 0,
+    device: Device = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """By rewards: groups of pictures for a history, up on the better ones. It stops by itself where it is hacked."""
+    from palate.cli import printing
+    from palate.personalise.opening import Networks
+    from palate.personalise.reinforcing import train_grpo
+    from palate.personalise.rewards import of_text
+
+    weights = of_text(rewards)
+    place, before = out or _home(hub) / "grpo", begin or _home(hub) / "sft"
+    shelf, parts = _opened(data, pictures, None, None, device, hub, before=before)
+    config, guard = _settings(shelf, settings or [], steps, seed)
+    networks = Networks(clip, dino, judge, head, device)
+    run, notes = _reinforcement(shelf, parts, weights, networks, unseen or [], config, guard, must=bool(rewards))
+    for note in notes:
+        printing.note(f"note: {note}")
+    printing.note(f"{len(parts.train)} histories, {steps} steps, curves: {place / 'curves.svg'}")
+    last = train_grpo(run, place, before=before, resume=resume, say=_said)
+    answer = {"in": str(place), **last}
+    printing.as_json(answer) if json else printing.facts(answer)
+
+
+def _settings(shelf: Shelf, said: list[str], steps: int, seed: int) -> tuple[GrpoConfig, GuardConfig]:
+    """Of the run and of its guard, by the names that the guide lists."""
+    from dataclasses import fields, replace
+
+    from palate.personalise.grpo import GrpoConfig
+    from palate.personalise.guard import GuardConfig
+
+    small = sum(weight.numel() for weight in shelf.janus.network.parameters()) < SMALL
+    made: list[Any] = [GrpoConfig(rate=1e-4 if small else 1e-5, steps=steps, seed=seed), GuardConfig()]
+    for one in said:
+        name, _, text = one.partition("=")
+        at = next((at for at, config in enumerate(made) if name in {row.name for row in fields(config)}), None)
+        if at is None:
+            names = ", ".join(row.name for config in made for row in fields(config))
+            raise PalateError("unknown_setting", f"there is no setting '{name}'", hint=f"one of {names}")
+        kind = type(getattr(made[at], name))
+        try:
+            value = text.casefold() in ("true", "yes", "1") if kind is bool else kind(text)
+        except ValueError:
+            raise PalateError("wrong_setting", f"'{text}' is not {kind.__name__}", about=name) from None
+        made[at] = replace(made[at], **{name: value})
+    return made[0], made[1]
+
+
+def _reinforcement(
+    shelf: Shelf,
+    parts: Windows,
+    weights: RewardConfig,
+    networks: Networks,
+    unseen: list[str],
+    config: GrpoConfig,
+    guard: GuardConfig,
+    *,
+    must: bool,
+) -> tuple[Reinforcement, list[str]]:
+    from palate.personalise.guard import Watch
+    from palate.personalise.opening import Cabinet, taught_items
+    from palate.personalise.reinforcing import Reinforcement
+
+    cabinet = Cabinet(shelf.collection, networks)
+    trained, notes = cabinet.rewards(weights, group=config.group, taught=taught_items(parts.train), must=must)
+    onlookers = cabinet.unseen(unseen, trained)
+    kept = [reward for reward in trained if reward.name != "diversity"]  # its groups are not those of a look
+    watch = Watch(
+        shelf.collection, parts.valid[: guard.windows], kept, weights.weights(), onlookers, onlookers[0].space
+    )
+    return Reinforcement(shelf, parts.train, trained, weights, watch, config, guard), notes
+
+
+def _home(hub: str | None) -> Path:
+    from palate.personalise.drawing import FOLDER
+    from palate.settings import home_folder
+
+    return home_folder(hub) / FOLDER
+
+
 def _opened(
     data: Path,
     pictures: Path | None,
     base: str | None,
-    seen: str,
+    seen: Seen | None,
     device: str | None,
-    out: Path | None,
     hub: str | None,
-    kind: str,
-) -> tuple[Any, Any, Path]:
-    from palate.personalise.drawing import FOLDER
+    *,
+    before: Path | None = None,
+) -> tuple[Shelf, Windows]:
+    """The data first: a wrong folder is said before a large network is opened."""
+    from palate.personalise import adapters
     from palate.personalise.histories import split_by_time
     from palate.personalise.janus import open_janus
     from palate.personalise.reading import read_collection
     from palate.personalise.shelf import Shelf
     from palate.settings import home_folder, read
 
-    if seen not in ("vision", "codes"):
-        raise PalateError("unknown_way", f"'{seen}' is none of vision, codes", about="seen")
-    home = home_folder(hub)
     collection = read_collection(data, pictures=pictures)
-    opened = open_janus(base or read(home).personaliser, device=device)
-    shelf = Shelf(opened, collection, seen)  # type: ignore[arg-type]
-    return shelf, split_by_time(collection), out or home / FOLDER / kind
+    parts = split_by_time(collection)
+    if before is None:
+        janus = open_janus(base or read(home_folder(hub)).personaliser, device=device)
+        return Shelf(janus, collection, seen or "vision"), parts
+    if not (before / adapters.TRAINED).is_file():
+        hint = "`palate train personalise sft --data DIR` first, or name it with --from"
+        raise PalateError("not_trained", "there is nothing that sft trained", about=str(before), hint=hint)
+    janus, trained = adapters.open_trained(before, device=device)
+    return Shelf(janus, collection, trained.seen), parts
 
 
 def _said(row: dict[str, Any]) -> None:
     from palate.cli import printing
 
     told = " ".join(f"{name} {value:.4g}" for name, value in row.items() if isinstance(value, float))
-    printing.note(f"[{row['step'] + 1}] {told}")
+    printing.note(f"[{row['step'] + 1}] {told}{' ' + row['alarm'] if 'alarm' in row else ''}")

@@ -86,8 +86,12 @@ def personalise(
     count: int = 4,
     seed: int = 0,
     out: Path | None = None,
+    errand: str = TOOL,
 ) -> Drawn:
-    """`count` pictures from the latest of what a person liked; the same seed and history draw the same ones."""
+    """`count` pictures from the latest of what a person liked; the same seed and history draw the same ones.
+
+    They are held for `errand`, which asked for them.
+    """
     began = time.perf_counter()
     janus, trained, seen = opened
     collection = own_collection(home, look, person)
@@ -104,7 +108,7 @@ def personalise(
         "guidance": guidance,
         "seed": seed,
     }
-    pictures = _kept(home, person, drawn, settings)
+    pictures = _kept(home, person, drawn, settings, errand)
     return Drawn(
         person,
         janus.name,
@@ -125,7 +129,7 @@ def _warnings(trained: str | None, known: int) -> list[str]:
     return said
 
 
-def _kept(home: Home, person: str, drawn: Sequence[Image.Image], settings: dict[str, Any]) -> list[str]:
+def _kept(home: Home, person: str, drawn: Sequence[Image.Image], settings: dict[str, Any], errand: str) -> list[str]:
     """Blobs first, then rows, in one transaction; they credit no model, and are the person's own."""
     from palate.safety.pictures import looks_degenerate
 
@@ -153,7 +157,7 @@ def _kept(home: Home, person: str, drawn: Sequence[Image.Image], settings: dict[
         picture_rows.put(connection, rows)
         picture_rows.put_drawings(connection, drawings)
         if any(known.id == person for known in persons.listed(connection)):
-            holdings.hold(connection, person, TOOL, [drawing.id for drawing in drawings])
+            holdings.hold(connection, person, errand, [drawing.id for drawing in drawings])
     return ids
 
 

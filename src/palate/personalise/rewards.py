@@ -92,7 +92,9 @@ def of_text(said: str, begin: RewardConfig | None = None) -> RewardConfig:
     """`cis-history=1,aesthetics=0.2`, what is not named being 0; `-aesthetics` leaves one out of the defaults."""
     config = begin or RewardConfig()
     parts = [part.strip() for part in said.split(",") if part.strip()]
-    if parts and all(part.startswith("-") for part in parts):
+    if not parts:
+        return config
+    if all(part.startswith("-") for part in parts):
         for part in parts:
             config = config.without(part[1:])
         return config
