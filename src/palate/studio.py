@@ -341,7 +341,9 @@ class Studio:
         tools = Tools(self.home, self.settings, lambda: self.encoder, principal)
         return Conversing(tools, draws=draws, speaker=open_speaker(self.settings.writer))
 
-    def personalise(self, person: str = "me", *, count: int = 4, seed: int = 0, out: Path | None = None) -> Drawn:
+    def personalise(
+        self, person: str = "me", *, count: int = 4, seed: int = 0, out: Path | None = None, errand: str | None = None
+    ) -> Drawn:
         """New pictures straight from what a person liked, by the Janus of the setting `personaliser`."""
         from palate.personalise import drawing
 
@@ -349,7 +351,9 @@ class Studio:
         device = None if self.settings.device == "auto" else self.settings.device
         if self._drawer is None:
             self._drawer = drawing.open_drawer(self.home.folder, self.settings.personaliser, device=device)
-        return drawing.personalise(self.home, self._drawer, self.look, person, count=count, seed=seed, out=out)
+        asked = {"errand": errand} if errand else {}
+        drawer = self._drawer
+        return drawing.personalise(self.home, drawer, self.look, person, count=count, seed=seed, out=out, **asked)
 
     def taste(self, person: str = "me") -> dict[str, Any]:
         from palate.specify.encoding import space_of

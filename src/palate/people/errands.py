@@ -15,7 +15,7 @@ from palate.people.secrets import fresh_id
 
 OPEN = ("waiting", "running", "paused")
 DAY = 24 * 3600.0
-DRAWING = ("draw", "steer")
+DRAWING = ("draw", "steer", "personalise")
 """Kinds whose total is a number of pictures."""
 
 

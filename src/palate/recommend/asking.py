@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,41 +59,69 @@ def recommend(home: Home, *, encoder: str, person: str, by: str, of: str, top: i
         raise PalateError("unknown_kind", f"'{of}' is none of {', '.join(KINDS)}", about="of")
     space = space_of_home(home, encoder)
     with home.read() as connection:
-        things = load(connection, space, of)
-        disliked = set(choices.disliked_pictures(connection, person))
-    scorer = Scorer(fitted(METHODS[by], things), things)
+        found, liked = likeness(connection, space, of), choices.likings(connection)
+        disliked = choices.disliked_pictures(connection, person)
+    answer = ranked(learned(found, liked, by), person, by=by, hidden=disliked, top=top)
+    return replace(answer, took_ms=(time.perf_counter() - began) * 1000)
+
+
+def learned(found: Likeness, liked: Mapping[str, Sequence[str]], by: str) -> Scorer:
+    """A method that has learned from what everybody chose."""
+    things = arranged(found.ids, found.names, found.look, found.chose(liked))
+    return Scorer(fitted(METHODS[by], things), things)
+
+
+def ranked(scorer: Scorer, person: str, *, by: str, hidden: Sequence[str], top: int) -> Ranking:
+    """What the person did not choose yet and is not hidden, best first."""
+    things = scorer.things
+    left_out = set(hidden)
     history = things.history_of(person)
     scores = scorer.scores(history)[0]
-    hidden = {*history.tolist(), *(at for at, id in enumerate(things.ids) if id in disliked)}
-    order = [int(at) for at in np.argsort(-scores, kind="stable") if int(at) not in hidden][:top]
+    had = {*history.tolist(), *(at for at, id in enumerate(things.ids) if id in left_out)}
+    order = [int(at) for at in np.argsort(-scores, kind="stable") if int(at) not in had][:top]
     why = reasons(scorer, history, order)
     rows = tuple(
         Ranked(things.ids[at], things.names[things.ids[at]], float(scores[at]), why[place])
         for place, at in enumerate(order)
     )
     warnings = () if len(history) else (f"nothing is known of {person} yet: this is what most people chose",)
-    return Ranking(by, rows, (time.perf_counter() - began) * 1000, warnings)
+    return Ranking(by, rows, warnings=warnings)
 
 
-def load(connection: Connection, space: Space, of: str) -> Things:
-    """Pictures that are everybody's and have a vector, or their models, and who chose them."""
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """What can be recommended and how it looks, whoever chooses."""
+
+    ids: tuple[str, ...]
+    names: Mapping[str, str]
+    look: NDArray[np.float32]
+    drew: Mapping[str, Sequence[str]] | None
+    """Of models: which ones a picture speaks for."""
+
+    def chose(self, liked: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """Who chose these things, from who chose which pictures."""
+        if self.drew is None:
+            return liked
+        return {person: [model for id in own for model in self.drew.get(id, ())] for person, own in liked.items()}
+
+
+def likeness(connection: Connection, space: Space, of: str) -> Likeness:
+    """Of pictures that are everybody's and have a vector, or of their models."""
     evidence = picture_rows.evidence(connection)
     drew: dict[str, list[str]] = {}
     for row in evidence:
         drew.setdefault(row.picture_id, []).append(row.model_id)
     ids, look = vectors.load(connection, space, "picture", sorted(drew))
-    liked = choices.likings(connection)
     if of == "pictures":
         names = picture_rows.makers(connection, ids)
-        return arranged(ids, {id: f"by {names.get(id, 'unknown')}" for id in ids}, look, liked)
+        return Likeness(tuple(ids), {id: f"by {names.get(id, 'unknown')}" for id in ids}, look, None)
     by_model: dict[str, list[int]] = {}
     for at, id in enumerate(ids):
         for model in drew[id]:
             by_model.setdefault(model, []).append(at)
     names = {model.id: model.name for model in model_rows.listed(connection)}
     means = np.array([look[rows].mean(axis=0) for rows in by_model.values()], np.float32)
-    chose = {person: [model for id in own for model in drew.get(id, ())] for person, own in liked.items()}
-    return arranged(list(by_model), names, means, chose)
+    return Likeness(tuple(by_model), names, means, drew)
 
 
 def arranged(

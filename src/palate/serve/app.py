@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from palate.people import errands as errand_rows
-from palate.serve import asking, images, looking, making, sign_in, steering
+from palate.serve import asking, images, looking, making, personal, sign_in, steering
 from palate.serve.errors import SAID, answer_errors
 from palate.serve.guarding import Guard
 from palate.serve.serving import Here, Owning, Serving
@@ -45,8 +45,8 @@ def routes_only() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.name}_{'v1' if route.path.startswith('/v1') else 'api'}",
         separate_input_output_schemas=False,
     )
-    for routes in (sign_in.routes, looking.routes, asking.routes, making.routes, steering.routes):
-        app.include_router(routes, prefix="/api/v1", responses=SAID)
+    for part in (sign_in, looking, asking, making, steering, personal):
+        app.include_router(part.routes, prefix="/api/v1", responses=SAID)
     app.include_router(images.routes, prefix="/v1")
     app.get(
         "/metrics",

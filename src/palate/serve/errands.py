@@ -44,7 +44,7 @@ MOST_OPEN = 20
 PICTURES_A_DAY = 2000
 EVENTS_KEPT = 2000
 ENDED = ("done", "failed", "cancelled")
-HASTE = ("steer",)
+HASTE = ("steer", "personalise")
 """Somebody sits and waits for these: they come first, and what can go on later makes way for them."""
 MAKE_WAY = ("draw", "specify")
 
@@ -217,7 +217,7 @@ class Errands:
         told.tell("progress", {"done": errand.done, "total": errand.total, "text": "starting"})
         try:
             doing = {"draw": self._draw, "import": self._import, "specify": self._specify, "steer": self._steer}
-            doing[errand.kind](errand)
+            {**doing, "personalise": self._personalise}[errand.kind](errand)
             state, error = "done", None
         except StoppedError:
             state, error = self._stop.pop(errand.id, "waiting"), None
@@ -336,6 +336,18 @@ class Errands:
         self._encode()
         if outcome.errors:
             raise PalateError("drawing_failed", "; ".join(outcome.errors))
+
+    def _personalise(self, errand: Errand) -> None:
+        """From what the person liked straight to pictures; the network draws all of them at once."""
+        told = self._telling(errand.id)
+        drawn = self.studio.personalise(
+            errand.person, count=errand.plan["count"], seed=errand.plan["seed"], errand=errand.id
+        )
+        self._encode()
+        self.shelf.forget_own(errand.person)
+        for picture in drawn.pictures:
+            told.tell("picture", {"id": picture["id"]})
+        self._progress(errand, "; ".join(drawn.warnings) or "drawn", len(drawn.pictures), len(drawn.pictures))
 
     def writer(self) -> PromptWriter:
         """Opened when the first conversation needs it, and kept."""

@@ -41,6 +41,7 @@ STATUS = {
     "wrong_state": 409,
     "nothing_specified": 409,
     "nothing_credited": 409,
+    "nothing_chosen": 409,
     "encoder_mismatch": 409,
     "picture_too_large": 413,
     "too_often": 429,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.catalogue import choices, conversations, vectors
 from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
-from palate.catalogue import vectors
 from palate.catalogue.records import Model, Prompt
 from palate.errors import PalateError
 from palate.find import asking
@@ -25,6 +25,8 @@ from palate.find.hub import Hub
 from palate.find.requirement import Asked, Reader, space_of_home
 from palate.find.scores import Weights
 from palate.ranking import Ranking
+from palate.recommend import asking as recommending
+from palate.recommend.asking import Likeness, Scorer
 from palate.serve.gallery import Gallery, gallery_of, order, picture_rows_of
 from palate.studio import Studio
 
@@ -51,6 +53,8 @@ class Library:
     gallery: Gallery
     own: dict[str, Gallery] = field(default_factory=dict)
     """What each person sees, as far as they looked."""
+    learned: dict[tuple[str, str], tuple[int, Scorer]] = field(default_factory=dict)
+    """What the recommenders learned, by what they recommend and how, and the choice that was the last then."""
 
     @classmethod
     def load(cls, studio: Studio) -> Library:
@@ -118,6 +122,35 @@ class Library:
         """Opened once, however many ask for it at the same time."""
         with OPENING:
             return self.studio.encoder
+
+    @cached_property
+    def _likeness(self) -> dict[str, Likeness]:
+        """Of pictures and of models: how each looks, and whose they are."""
+        space = self.asked_hub().space
+        with self.studio.home.read() as connection:
+            return {kind: recommending.likeness(connection, space, kind) for kind in recommending.KINDS}
+
+    def recommended(self, person: str, of: str, by: str, top: int) -> Ranking:
+        """As `recommend`; what was learned from everybody's choices is kept until somebody chooses again."""
+        likeness = self._likeness[of]
+        with self.studio.home.read() as connection:
+            last = conversations.last_choice(connection)
+            hidden = choices.disliked_pictures(connection, person)
+            kept = self.learned.get((of, by))
+            liked = choices.likings(connection) if kept is None or kept[0] != last else {}
+        if kept is None or kept[0] != last:
+            kept = self.learned[of, by] = (last, recommending.learned(likeness, liked, by))
+        filters = Filters(safe=self.studio.settings.safe)
+        hidden += [id for id in likeness.ids if not self._passes(id, of, filters)]
+        return recommending.ranked(kept[1], person, by=by, hidden=hidden, top=top)
+
+    def _passes(self, id: str, of: str, filters: Filters) -> bool:
+        model = self.models.get(id if of == "models" else self._maker.get(id, ""))
+        return filters.safe == "any" or model is None or filters.passes(model)
+
+    @cached_property
+    def _maker(self) -> dict[str, str]:
+        return dict(zip(self.gallery.ids.tolist(), self.gallery.model.tolist(), strict=True))
 
     @cached_property
     def grounds(self) -> Grounds:

@@ -43,6 +43,8 @@ def _text(here: Serving, errand: Errand) -> str:
         return f"{plan['kind']} of {plan['folder']}"
     if errand.kind == "steer":
         return str(plan["prompt"])
+    if errand.kind == "personalise":
+        return "from what you liked"
     return f"specify {len(plan['models']) or 'all'} models"
 
 

@@ -1,4 +1,4 @@
-"""What goes in and out as JSON where one person's taste is meant: steering, and what is believed of them."""
+"""What goes in and out as JSON for one person: steering, what is believed of them, what is for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from palate.serve.shapes import Id, Job, Named, Shape
+from palate.serve.shapes import Id, Job, Named, Picture, Reason, Row, Shape
 
 
 class NewConversation(Shape):
@@ -76,3 +76,62 @@ class Conversation(Shape):
     turns: list[Turn]
     job: Job | None
     """What is drawing for it now, or was the last to: listen to its events."""
+
+
+# -- what is believed --------------------------------------------------------------------------------------------
+
+
+class Liking(Shape):
+    """Words, how much pictures of them are expected to be worth, and how uncertain that is."""
+
+    words: str
+    worth: float
+    doubt: float
+
+
+class Taste(Shape):
+    learned_from: int
+    """Choices that taught something."""
+    paused: bool
+    said: dict[str, float]
+    """What the person said themselves, from -1 to 1."""
+    likes: list[Liking]
+    dislikes: list[Liking]
+    pictures: list[str]
+
+
+Words = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Many = Annotated[list[Words], Field(max_length=50, default_factory=list)]
+
+
+class TasteChange(Shape):
+    """Words one wants more or less of, and words that are to count no more."""
+
+    more: Many
+    less: Many
+    drop: Many
+
+
+# -- for somebody ------------------------------------------------------------------------------------------------
+
+
+class ForYouPicture(Shape):
+    picture: Picture
+    score: float
+    reasons: list[Reason]
+
+
+class ForYou(Shape):
+    """Pictures or models that are here, whichever was asked for, best first."""
+
+    by: str
+    pictures: list[ForYouPicture]
+    models: list[Row]
+    took_ms: float
+    warnings: list[str]
+
+
+class Personalise(Shape):
+    count: Annotated[int, Field(ge=1, le=16)] = 4
+    seed: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    """Any where none is said."""

@@ -28,9 +28,9 @@ def _session(principal: Principal, csrf: str | None) -> shapes.Session:
         "import": can["admin"],
         "specify": can["admin"],
         "steer": can["draw"] and can["choose"],
-        "recommend": False,
+        "recommend": True,
     }
-    extra |= {"personalise": False, "converse": False}
+    extra |= {"personalise": can["draw"], "converse": False}
     return shapes.Session(person=_person(principal), csrf=csrf, can={**can, **extra})
 
 

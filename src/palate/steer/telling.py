@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from palate.catalogue import choices as choice_rows
 from palate.catalogue import conversations, vectors
+from palate.catalogue.choices import Choice
 from palate.catalogue.conversations import Stated
 from palate.catalogue.home import Home
 from palate.errors import PalateError
@@ -34,8 +35,9 @@ def show(
     taste = taste_in(home, grounds, encoder, person)
     with home.read() as connection:
         said = conversations.stated(connection, person)
+        paused = choice_rows.is_paused(choice_rows.of_person(connection, person))
         ids, found = vectors.load(connection, grounds.space, "picture", among)
-    told: dict[str, Any] = {"person": person, "learned_from": taste.learned, "said": said.words}
+    told: dict[str, Any] = {"person": person, "learned_from": taste.learned, "said": said.words, "paused": paused}
     if not taste.learned and not said.words:
         return {**told, "likes": [], "dislikes": [], "pictures": []}
     terms = nearest_terms(taste.belief, grounds.terms, grounds.term_features, SHOWN)
@@ -62,6 +64,14 @@ def edit(home: Home, person: str, *, more: list[str], less: list[str], drop: lis
             raise PalateError("too_many_words", f"at most {MOST_WORDS} words are kept", hint="drop some with --drop")
         conversations.put_stated(connection, person, Stated(words, said.after))
     return {"person": person, "said": words}
+
+
+def pause(home: Home, person: str, *, paused: bool) -> dict[str, Any]:
+    """Keep what is chosen from now on, and learn nothing from it; or learn again."""
+    with home.write() as connection:
+        if choice_rows.is_paused(choice_rows.of_person(connection, person)) != paused:
+            choice_rows.append(connection, Choice(person, "pause" if paused else "resume", {}))
+    return {"person": person, "paused": paused}
 
 
 def reset(home: Home, person: str) -> dict[str, Any]:
