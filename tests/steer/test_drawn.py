@@ -10,6 +10,7 @@ import pytest
 from palate.steer.bank import EACH
 from palate.steer.drawn import DrawnBank, alike, drawn_bank, expected
 from palate.steer.recording import evidence_of, learned, nothing_known, record
+from palate.steer.redrawing import Redrawn
 from palate.steer.simulating import retold, unranked
 from palate.taste.simulated import Habits, people
 from palate.taste.utilities import Heads
@@ -142,3 +143,20 @@ def test_a_conversation_retold_is_worth_what_its_picks_say(bank: DrawnBank) -> N
     hindsight = [step.worth for one in again for step in one.steps]
     assert float(np.corrcoef(true, hindsight)[0, 1]) > 0.5
     assert again[0].steps[0].slate == told[0].steps[0].slate
+
+
+def test_what_is_drawn_anew_is_drawn_once_and_seen_by_the_banks_own_directions(bank: DrawnBank) -> None:
+    asked: list[tuple[str, str, tuple[int, ...]]] = []
+
+    def draw(model: str, text: str, seeds: Any) -> Any:
+        asked.append((model, text, tuple(seeds)))
+        return np.tile(bank.space.picture_mean, (len(seeds), 1)).astype(np.float32)
+
+    again = Redrawn(bank, draw)
+    entries = np.array([bank.entry(4, 2), bank.entry(0, 1), bank.entry(4, 2)])
+    pictures = again.pictures(entries)
+    assert pictures.shape == (3, 4, 6)
+    assert np.abs(pictures).max() < 1e-5
+    assert [(model, text) for model, text, _ in asked] == [("chalk", bank.texts[4]), ("wash", bank.texts[0])]
+    assert not {seed for *_, seeds in asked for seed in seeds} & {1, 2, 3, 4}
+    assert np.array_equal(again.words(entries), bank.words(entries))

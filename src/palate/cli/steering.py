@@ -208,6 +208,10 @@ def evaluate_steering(
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Learn the value from either kind of conversation alone as well.")
     ] = False,
+    drawn: Annotated[
+        int,
+        typer.Option("--drawn", min=0, help="So many people again, with pictures drawn now (--bank pocket)."),
+    ] = 0,
     seed: Annotated[int, typer.Option("--seed", help="Which world and which people.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the run's plain files; the home's runs/ by default.")
@@ -220,7 +224,7 @@ def evaluate_steering(
     from palate.evaluate.steering import SteeringDesign
     from palate.evaluate.steering import evaluate_steering as measure
 
-    design = SteeringDesign(people, bank, recorded, simulated, ablation, seed=seed)
+    design = SteeringDesign(people, bank, recorded, simulated, ablation, drawn, seed=seed)
     with printing.progress(quiet=json) as progress:
         answer = measure(design, out=out or run_folder("steering"), progress=progress)
     printing.as_json(answer.as_json()) if json else printing.report(answer)

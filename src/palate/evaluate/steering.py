@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.errors import PalateError
 from palate.evaluate.intervals import bootstrap
 from palate.evaluate.report import Metric, Report, write_run
-from palate.evaluate.steering_worlds import World, bank_named, simulated, world
+from palate.evaluate.steering_worlds import World, bank_named, pocket_drawing, simulated, world
+from palate.steer.drawn import DrawnBank
+from palate.steer.redrawing import Redrawn
 from palate.steer.simulating import TURNS, Policy, converse, exploring, greedy, kept_first, unranked
 from palate.steer.value import ValueLearning, mixed, train_value, transitions
 from palate.taste.simulated import Habits, SimulatedPerson, people
@@ -40,6 +43,8 @@ class SteeringDesign:
     """Conversations of people made from what is known, which the value is learned from as well; 0 leaves it out."""
     ablation: bool = False
     """Learn the value from either kind of conversation alone as well."""
+    drawn: int = 0
+    """So many of the people again, with pictures that are really drawn; needs a drawn bank."""
     habits: Habits = field(default_factory=Habits)
     learning: ValueLearning = field(default_factory=lambda: ValueLearning(steps=3000, expectile=0.9))
     seed: int = 0
@@ -61,6 +66,8 @@ def evaluate_steering(
     worth = {name: _worth(place, crowd, policy, progress, name) for name, policy in policies.items()}
     worth["first"] = np.array([kept_first(bank, person, number) for number, person in enumerate(crowd)])
     metrics = compared(worth, design.seed)
+    if design.drawn:
+        metrics |= _drawn(place, crowd[: design.drawn], policies, worth, design.seed, progress)
     report = Report(
         SCENARIO,
         metrics,
@@ -78,6 +85,31 @@ def evaluate_steering(
         ]
         write_run(out, {"scenario": SCENARIO, "design": asdict(design)}, [], rows, report)
     return report
+
+
+def _drawn(
+    place: World,
+    crowd: Sequence[SimulatedPerson],
+    policies: Mapping[str, Policy],
+    worth: Mapping[str, Floats],
+    seed: int,
+    progress: Progress,
+) -> dict[str, Metric]:
+    """The same people and candidates, pictures drawn now: the gain over the unranked slate, beside the bank's."""
+    if not isinstance(place.bank, DrawnBank):
+        raise PalateError("no_bank", "nothing can be drawn for a made bank", hint="--bank pocket")
+    again = replace(place, bank=Redrawn(place.bank, pocket_drawing()))
+    best = "iql" if "iql" in policies else "greedy"
+    names = ("unranked", best)
+    found = {name: _worth(again, crowd, policies[name], progress, f"drawing for {name}") for name in names}
+    spread = float(worth["unranked"].std())
+    gain = (found[best] - found["unranked"])[:, -1] / spread
+    bank = (worth[best] - worth["unranked"])[: len(crowd), -1] / spread
+    return {
+        f"drawn/{best}-gain@5": bootstrap(gain, seed=seed),
+        f"bank/{best}-gain@5": bootstrap(bank, seed=seed),
+        f"drawn-vs-bank/{best}-gain@5": bootstrap(gain - bank, seed=seed),
+    }
 
 
 def _learned(place: World, design: SteeringDesign, progress: Progress) -> dict[str, Policy]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,10 @@ from palate.errors import PalateError
 from palate.steer.bank import Bank, MadeBank
 from palate.steer.drawn import drawn_bank
 from palate.steer.recording import learned, nothing_known, record
+from palate.steer.redrawing import Draw
 from palate.steer.simulating import Known, Told, exploring, greedy, retold, unranked
 from palate.taste.simulated import Habits, people
+from palate.taste.space import Vectors
 from palate.taste.utilities import Heads
 
 Progress = Callable[[str, int, int], None]
@@ -49,6 +51,29 @@ def bank_named(name: str, seed: int) -> Bank:
         return drawn_bank(palate_pocket.bank())
     except (ImportError, LookupError) as missing:
         raise PalateError("no_bank", "this build has no bank of drawn pictures", hint="--bank made") from missing
+
+
+def pocket_drawing() -> Draw:
+    """Draws with the pocket hub's models and looks with its encoder, a model at a time."""
+    from palate.encoders.opening import open_encoder
+    from palate.generators.opening import open_generator
+    from palate.generators.protocol import Order
+    from palate.importers.pocket import drawing_models, shipped
+
+    pocket = shipped()
+    base, models = drawing_models(pocket)
+    encoder = open_encoder("pocket", fit="squash")
+    steps = int(pocket.bank().made["steps"])
+
+    def draw(model: str, text: str, seeds: Sequence[int]) -> Vectors:
+        generator = open_generator(models[model], base=base)
+        try:
+            pictures = generator.draw([Order(text, seed, steps=steps) for seed in seeds])
+        finally:
+            generator.close()
+        return encoder.encode_pictures(pictures)
+
+    return draw
 
 
 def true_people(bank: Bank, seed: int) -> Known:

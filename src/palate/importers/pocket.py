@@ -51,7 +51,7 @@ def add_pocket(home: Home, pocket: Any, space: Space) -> int:
 
     A bank picture has no pixels here until somebody looks at it: its key says model, prompt and seed.
     """
-    base, adapters = _models(pocket)
+    base, adapters = drawing_models(pocket)
     bank = pocket.bank()
     rows = bank.rows("specification", seeds=SEEDS)
     prompts = [Prompt(row.text, tag=row.tag) for row in bank.prompts]
@@ -74,7 +74,7 @@ def add_pocket(home: Home, pocket: Any, space: Space) -> int:
     return len(adapters)
 
 
-def _models(pocket: Any) -> tuple[Model, dict[str, Model]]:
+def drawing_models(pocket: Any) -> tuple[Model, dict[str, Model]]:
     """The pocket diffusion, and each drawing model by its key."""
     base = replace(_scanned(pocket.folder("diffusion"))[0], name="Pocket diffusion", base=BASE)
     adapters = pocket.adapters()

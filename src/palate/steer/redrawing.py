@@ -1,0 +1,51 @@
+"""A bank whose pictures are drawn when they are asked for: whether what was simulated holds when it is really done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from palate.steer.bank import Options
+from palate.steer.drawn import DrawnBank
+from palate.taste.evidence import Floats, Rows
+from palate.taste.space import Vectors
+
+SEEDS_FROM = 1_000_000
+"""Seeds that no bank was drawn with."""
+
+Draw = Callable[[str, str, Sequence[int]], Vectors]
+"""A model's key, words, and seeds: the vectors (n, dim) of new pictures."""
+
+
+@dataclass
+class Redrawn:
+    """The entries, candidates and words of a bank, and pictures of other seeds; each entry is drawn once."""
+
+    bank: DrawnBank
+    draw: Draw
+    kept: dict[int, Floats] = field(default_factory=dict)
+
+    @property
+    def wide(self) -> int:
+        return self.bank.wide
+
+    def first(self, rng: np.random.Generator) -> int:
+        return self.bank.first(rng)
+
+    def options(self, entry: int, rng: np.random.Generator) -> Options:
+        return self.bank.options(entry, rng)
+
+    def words(self, entries: Rows) -> Floats:
+        return self.bank.words(entries)
+
+    def pictures(self, entries: Rows) -> Floats:
+        each = self.bank.drawn.shape[2]
+        for entry in map(int, entries):
+            if entry not in self.kept:
+                prompt, model = self.bank.parts(entry)
+                seeds = range(SEEDS_FROM + entry * each, SEEDS_FROM + (entry + 1) * each)
+                vectors = self.draw(self.bank.models[model], self.bank.texts[prompt], seeds)
+                self.kept[entry] = self.bank.space.of_pictures(vectors)
+        return np.stack([self.kept[int(entry)] for entry in entries])
