@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -104,22 +105,113 @@ def evaluate_converse(
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 
-SCENARIOS = {
-    "converse": "films recommended in real conversations (--data DIR)",
-    "gemrec": "find and identify on GEMRec's real features (--data DIR)",
-    "identification": "the CGI benchmark on the hub in the home",
-    "recommend": "recommenders on a file of choices (--data FILE)",
-}
-
-
 def scenarios(json: AsJson = False) -> None:
-    """What can be measured."""
+    """What can be measured, of which aspects, and what each needs."""
     from palate.cli import printing
+    from palate.evaluate.scenario import shipped
 
+    rows = [
+        {"scenario": one.name, "aspects": one.aspects, "asks": one.asks, "needs": one.needs, "cases": one.all_cases}
+        for one in shipped()
+    ]
     if json:
-        printing.as_json({"scenarios": SCENARIOS})
+        printing.as_json({"scenarios": rows})
+        return
+    printing.table(
+        ("scenario", "what it measures", "aspects", "needs"),
+        [(one.name, one.asks, ", ".join(one.aspects), ", ".join(one.needs)) for one in shipped()],
+    )
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="The folder of data sets: gemrec, ml-100k, conversation, prompts ... in it."),
+]
+
+
+def evaluate_all(
+    budget: Annotated[str, typer.Option("--budget", help="The time there is, such as 30m or 1h30m.")] = "30m",
+    only: Annotated[
+        str | None,
+        typer.Option("--only", help="Names with commas between; or dotted paths or files of your own scenarios."),
+    ] = None,
+    hub: Hub = None,
+    data_dir: DataDir = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where everything goes; the same again does what is missing.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn by chance.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Every scenario that can be run, as much of each as fits into the time, and one page about all of them."""
+    from palate.cli import printing
+    from palate.evaluate.budget import seconds_of
+    from palate.evaluate.page import read_suite, write_page
+    from palate.evaluate.scenario import named
+    from palate.evaluate.suite import evaluate_all as measure
+
+    seconds, folder, home = seconds_of(budget), out or run_folder("all"), home_of(hub)
+    names = [name.strip() for name in (only or "").split(",") if name.strip()]
+    found = measure(
+        names,
+        folder,
+        seconds=seconds,
+        seed=seed,
+        data=data_dir,
+        hub=home,
+        progress=lambda said: None if json else printing.note(said),
+    )
+    known = {scenario.name: scenario for scenario in map(named, names or [one.scenario for one in found])}
+    page = folder / "report.html"
+    write_page(page, read_suite(folder), found, known)
+    if json:
+        printing.as_json({"report": str(page), "scenarios": [one.as_json() for one in found]})
     else:
-        printing.table(("scenario", "what it measures"), list(SCENARIOS.items()))
+        rows = [
+            (one.scenario, one.state, f"{one.cases} of {one.of}", one.as_json()["metrics"], one.why) for one in found
+        ]
+        printing.table(("scenario", "", "cases", "metrics", "why"), rows)
+        printing.note(f"the report is {page}")
+    if any(one.state in ("failed", "stopped") for one in found):
+        raise typer.Exit(1)
+
+
+def home_of(hub: str | None) -> Path | None:
+    """The folder of a home that is there, made ready where it is the pocket one; none where nobody named any."""
+    from palate.settings import home_folder
+
+    if hub is None:
+        folder = home_folder()
+        return folder if (folder / "palate.db").is_file() else None
+    with studio(hub) as opened:
+        return opened.home.folder
+
+
+def scenario_command(name: str) -> Callable[..., None]:
+    """A command for one scenario, its cases being as many as are asked for."""
+
+    def command(
+        cases: Annotated[int | None, typer.Option("--cases", min=1, help="How many; the fewest by default.")] = None,
+        hub: Hub = None,
+        data_dir: DataDir = None,
+        seed: Annotated[int, typer.Option("--seed", help="Of everything that is drawn by chance.")] = 0,
+        out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
+        json: AsJson = False,
+    ) -> None:
+        from palate.cli import printing
+        from palate.evaluate.scenario import Specification, named
+        from palate.evaluate.suite import run_one, sizes_of
+
+        size, folder = sizes_of(named(name), cases), out or run_folder(name)
+        answer = run_one(name, Specification(name, size.cases, seed, data_dir, home_of(hub), folder))
+        printing.as_json(answer.as_json()) if json else printing.report(answer)
+
+    command.__doc__ = SCENARIO_COMMANDS[name]
+    return command
+
+
+SCENARIO_COMMANDS: dict[str, str] = {}
+"""Scenarios that are commands by themselves, and what their help says."""
 
 
 def compare(

@@ -33,6 +33,8 @@ class Report:
     run: str | None = None
     tables: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     """The papers' tables, for people to read: a title to rows."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """What could have been measured and was not, and why."""
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -43,6 +45,7 @@ class Report:
             "took_s": round(self.took_s, 3),
             "run": self.run,
             "tables": dict(self.tables),
+            "left_out": dict(self.left_out),
         }
 
 

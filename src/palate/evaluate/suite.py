@@ -1,0 +1,273 @@
+"""Many scenarios in a given time: each in a process of its own, what is done already not done again, nothing silent."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+from palate.errors import PalateError
+from palate.evaluate.budget import limit, planned
+from palate.evaluate.report import Report, write_run
+from palate.evaluate.scenario import Scenario, Size, Specification, named, shipped
+from palate.metrics.cost import watt_hours
+
+State = Literal["done", "kept", "left out", "failed", "stopped"]
+LIBRARIES = ("palate", "numpy", "scipy", "torch", "transformers", "diffusers")
+RECORD = "run.json"
+SPARE = 0.03
+"""Share of the time for the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one scenario. `why` says so in words where there are no numbers."""
+
+    scenario: str
+    state: State
+    why: str = ""
+    cases: int = 0
+    of: int = 0
+    record: Mapping[str, Any] | None = None
+    summary: Mapping[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        metrics = 0 if self.summary is None else len(self.summary["metrics"])
+        return {
+            "scenario": self.scenario,
+            "state": self.state,
+            "why": self.why,
+            "cases": self.cases,
+            "of": self.of,
+            "metrics": metrics,
+        }
+
+
+def evaluate_all(
+    names: Sequence[str],
+    out: Path,
+    *,
+    seconds: float,
+    seed: int = 0,
+    data: Path | None = None,
+    hub: Path | None = None,
+    apart: bool = True,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Outcome]:
+    """Every scenario (or those of `names`), within `seconds`; `out` gets a folder each and `suite.json`.
+
+    `apart`: each in a process that is ended when its share of the time is over.
+    """
+    began = time.monotonic()
+    asked = {scenario.name: (name, scenario) for name, scenario in ((n, named(n)) for n in _names(names))}
+    scenarios = [scenario for _, scenario in asked.values()]
+    lacking = {one.name: why for one in scenarios if (why := one.lacking(data, hub)) is not None}
+    sizes = planned([one for one in scenarios if one.name not in lacking], seconds)
+    out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, Outcome] = {}
+    waiting = dict(sizes)
+    for scenario in scenarios:
+        if scenario.name in lacking or scenario.name not in sizes:
+            why = lacking.get(scenario.name, f"its {scenario.sizes[0].seconds:.0f} s do not fit into the time")
+            found[scenario.name] = Outcome(scenario.name, "left out", why, 0, scenario.all_cases)
+    for name in sorted(sizes, key=lambda one: sizes[one].seconds):
+        path, scenario = asked[name]
+        left = seconds * (1 - SPARE) - (time.monotonic() - began)
+        progress(f"{name}: {sizes[name].cases} of {scenario.all_cases} cases")
+        specification = Specification(name, sizes[name].cases, seed, data, hub, out / name)
+        found[name] = _one(path, scenario, specification, max(limit(name, left, waiting), 1.0), apart=apart)
+        del waiting[name]
+        if found[name].state not in ("done", "kept"):
+            progress(f"{name} {found[name].state}: {found[name].why}")
+    outcomes = [found[scenario.name] for scenario in scenarios]
+    _write(
+        out / "suite.json",
+        {
+            "seconds": seconds,
+            "seed": seed,
+            "took_s": round(time.monotonic() - began, 1),
+            **about_here(),
+            "scenarios": [outcome.as_json() for outcome in outcomes],
+        },
+    )
+    return outcomes
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    return list(names) or [scenario.name for scenario in shipped()]
+
+
+def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *, apart: bool) -> Outcome:
+    kept = read_outcome(asked.out, identity(scenario, asked)) if asked.out else None
+    if kept is not None:
+        return replace(kept, of=scenario.all_cases)
+    if not apart:
+        run_here(path, asked)
+    else:
+        # Spawned and not forked: libraries with threads do not survive a fork.
+        worker = multiprocessing.get_context("spawn").Process(target=run_here, args=(path, asked), name=scenario.name)
+        worker.start()
+        worker.join(seconds)
+        if worker.is_alive():
+            worker.terminate()
+            worker.join(5)
+            if worker.is_alive():
+                worker.kill()
+                worker.join()
+            return Outcome(
+                scenario.name, "stopped", f"not ready after its {seconds:.0f} s", asked.cases, scenario.all_cases
+            )
+    assert asked.out is not None
+    done = read_outcome(asked.out, identity(scenario, asked))
+    if done is not None:
+        return replace(done, state="done", of=scenario.all_cases)
+    return Outcome(scenario.name, "failed", _said(asked.out), asked.cases, scenario.all_cases)
+
+
+def run_here(path: str, asked: Specification) -> None:
+    """Runs one scenario in this process and leaves its files; an error is written down and not raised."""
+    assert asked.out is not None
+    scenario = named(path)
+    asked.out.mkdir(parents=True, exist_ok=True)
+    for stale in (asked.out / RECORD, asked.out / "summary.json", asked.out / "error.txt"):
+        stale.unlink(missing_ok=True)
+    began, worked = time.perf_counter(), time.process_time()
+    try:
+        report = scenario.run(asked)
+    except PalateError as error:
+        (asked.out / "error.txt").write_text(str(error) + "\n")
+        return
+    except Exception as error:  # a stranger's scenario may raise anything, and the others go on
+        (asked.out / "error.txt").write_text(f"{type(error).__name__}: {error}\n")
+        return
+    if not (asked.out / "summary.json").is_file():
+        write_run(asked.out, asked.as_json(), [], [], report)
+    cpu = time.process_time() - worked
+    _write(
+        asked.out / RECORD,
+        {
+            "identity": identity(scenario, asked),
+            "specification": asked.as_json(),
+            "of": scenario.all_cases,
+            **about_here(),
+            "cost": {
+                "seconds": round(time.perf_counter() - began, 2),
+                "cpu_s": round(cpu, 2),
+                "peak_mb": round(peak_megabytes(), 1),
+                "wh": round(watt_hours(cpu), 4),
+            },
+        },
+    )
+
+
+def run_one(path: str, asked: Specification) -> Report:
+    """One scenario, here and now; errors are the caller's."""
+    scenario = named(path)
+    lacking = scenario.lacking(asked.data, asked.hub)
+    if lacking is not None:
+        raise PalateError("scenario_lacks", f"'{scenario.name}' {lacking}")
+    report = scenario.run(asked)
+    if asked.out is not None and not (asked.out / "summary.json").is_file():
+        write_run(asked.out, asked.as_json(), [], [], report)
+    return report
+
+
+def identity(scenario: Scenario, asked: Specification) -> dict[str, Any]:
+    """What has to be the same for an earlier run to stand for this one."""
+    files = {need: stamp(asked.data / need) for need in scenario.needs if asked.data and need != "hub"}
+    return {
+        **asked.as_json(),
+        "version": scenario.version,
+        "palate": _version("palate"),
+        "files": {need: found for need, found in files.items() if found},
+    }
+
+
+def stamp(path: Path) -> list[list[Any]]:
+    """Names, sizes and times of the files at a path."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return [[file.name, file.stat().st_size, file.stat().st_mtime_ns] for file in files]
+
+
+def read_outcome(folder: Path, wanted: Mapping[str, Any] | None = None) -> Outcome | None:
+    """A run that is whole and, where something is `wanted`, of that specification."""
+    try:
+        record = json.loads((folder / RECORD).read_text())
+        summary = json.loads((folder / "summary.json").read_text())
+        if wanted is not None and record["identity"] != json.loads(json.dumps(wanted)):
+            return None
+        specification = record["specification"]
+        name, cases = specification["scenario"], specification["cases"]
+        return Outcome(name, "kept", "", cases, record["of"], record, summary)
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def about_here() -> dict[str, Any]:
+    """The machine, the versions and the commit that numbers come from."""
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "versions": {name: found for name in LIBRARIES if (found := _version(name))},
+        "commit": _commit(),
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Of the checkout that this package lies in, if it does."""
+    try:
+        said = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607  # whichever git there is
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip() or None
+
+
+def peak_megabytes() -> float:
+    """The most memory that this process has held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def _said(folder: Path) -> str:
+    try:
+        return (folder / "error.txt").read_text().strip()
+    except FileNotFoundError:
+        return "its process ended without an answer"
+
+
+def _write(path: Path, said: Mapping[str, Any]) -> None:
+    """Whole or not at all."""
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(said, indent=2, sort_keys=True) + "\n")
+    new.replace(path)
+
+
+def sizes_of(scenario: Scenario, cases: int | None) -> Size:
+    """The size that was asked for by its number of cases; the smallest without one."""
+    if cases is None:
+        return scenario.sizes[0]
+    return next((size for size in scenario.sizes if size.cases >= cases), scenario.sizes[-1])

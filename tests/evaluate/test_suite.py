@@ -1,0 +1,184 @@
+"""Scenarios as files, a budget, and what a suite leaves behind: nothing silent, nothing done twice."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from palate.cli.main import app
+from palate.errors import PalateError
+from palate.evaluate.budget import limit, planned, seconds_of
+from palate.evaluate.measures import ASPECTS, MEASURES, measure_of
+from palate.evaluate.page import read_suite, write_page
+from palate.evaluate.report import Report
+from palate.evaluate.scenario import Scenario, Size, Specification, named, scenario_in, shipped
+from palate.evaluate.suite import Outcome, evaluate_all, run_one, sizes_of
+
+TEXT = """
+import time
+from pathlib import Path
+from palate.evaluate.intervals import bootstrap
+from palate.evaluate.report import Report
+from palate.evaluate.scenario import Scenario, Size
+
+def run(asked):
+    counted = Path({counter!r})
+    counted.write_text(counted.read_text() + "x" if counted.exists() else "x")
+    {does}
+    falls = bootstrap([0.0, 1.0] * asked.cases, seed=asked.seed)
+    return Report({name!r}, {{"coin/accuracy": falls}}, asked.cases, 0, 0.0, left_out={{"dice": "<none> here"}})
+
+SCENARIO = Scenario({name!r}, ("accuracy",), "whether a coin falls", run, (Size(4, 1.0), Size(8, 2.0)), {needs!r})
+"""
+
+
+def written(folder: Path, name: str, *, does: str = "pass", needs: tuple[str, ...] = ()) -> str:
+    file = folder / f"{name}.py"
+    file.write_text(TEXT.format(name=name, does=does, needs=needs, counter=str(folder / f"{name}.count")))
+    return str(file)
+
+
+def size_of(*seconds: float) -> tuple[Size, ...]:
+    return tuple(Size(number + 1, one) for number, one in enumerate(seconds))
+
+
+def scenario(name: str, *seconds: float) -> Scenario:
+    return Scenario(name, (), "", lambda asked: Report(asked.scenario, {}, 0, 0, 0.0), size_of(*seconds))
+
+
+def test_times_are_read_as_they_are_said() -> None:
+    assert [seconds_of(said) for said in ("90s", "30m", "1h30m", "0.5h")] == [90, 1800, 5400, 1800]
+    for said in ("", "30", "m", "30 m", "0s", "-3m", "3d"):
+        with pytest.raises(PalateError):
+            seconds_of(said)
+
+
+def test_a_budget_makes_all_small_first_and_then_what_there_is_room_for() -> None:
+    """100 s, of which 60 are planned with: 10 + 20 small, 20 more for a, and nothing of the 100 of b."""
+    found = planned([scenario("a", 10, 30), scenario("b", 20, 120), scenario("c", 90)], 100)
+    assert {name: size.seconds for name, size in found.items()} == {"a": 30, "b": 20}
+
+
+def test_each_gets_its_share_of_the_time_that_is_left() -> None:
+    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}) == pytest.approx(25)
+    assert limit("b", 80, {"b": Size(1, 30)}) == 80
+
+
+def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path) -> None:
+    names = [
+        written(tmp_path, "fine"),
+        written(tmp_path, "broken", does="raise ValueError('no coin')"),
+        written(tmp_path, "slow", does="time.sleep(60)"),
+        written(tmp_path, "lacking", needs=("coins/gold.csv",)),
+        written(tmp_path, "homeless", needs=("hub",)),
+    ]
+    out = tmp_path / "out"
+    found = {one.scenario: one for one in evaluate_all(names, out, seconds=9.0)}
+    assert {name: one.state for name, one in found.items()} == {
+        "fine": "done", "broken": "failed", "slow": "stopped", "lacking": "left out", "homeless": "left out",
+    }  # fmt: skip
+    assert found["broken"].why == "ValueError: no coin"
+    assert found["lacking"].why == "needs the data set coins/gold.csv (--data-dir DIR)"
+    assert (found["fine"].cases, found["fine"].of) == (8, 8)
+    record = json.loads((out / "fine" / "run.json").read_text())
+    assert record["specification"]["cases"] == 8
+    assert {"machine", "versions", "commit", "cost"} <= set(record)
+    assert record["cost"]["peak_mb"] > 10
+    suite = read_suite(out)
+    assert [row["state"] for row in suite["scenarios"]] == ["done", "failed", "stopped", "left out", "left out"]
+
+
+def test_what_is_there_is_kept_and_another_specification_is_not(tmp_path: Path) -> None:
+    names, out = [written(tmp_path, "coin")], tmp_path / "out"
+    states = [evaluate_all(names, out, seconds=60.0, seed=seed, apart=False)[0].state for seed in (0, 0, 1, 1)]
+    assert states == ["done", "kept", "done", "kept"]
+    (out / "coin" / "summary.json").write_text("{")
+    assert evaluate_all(names, out, seconds=60.0, seed=1, apart=False)[0].state == "done"
+    assert (tmp_path / "coin.count").read_text() == "xxx"
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
+        if tag not in ("meta", "img", "br", "circle", "line", "polyline"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_fetches_nothing_and_escapes_what_it_says(tmp_path: Path) -> None:
+    names, out = [written(tmp_path, "coin"), written(tmp_path, "lacking", needs=("hub",))], tmp_path / "out"
+    found = evaluate_all(names, out, seconds=60.0, apart=False)
+    (out / "coin" / "pictures").mkdir()
+    (out / "coin" / "pictures" / "one.png").write_bytes(b"not really")
+    write_page(out / "report.html", read_suite(out), found, {one.name: one for one in map(named, names)})
+    page = (out / "report.html").read_text()
+    tags = Tags()
+    tags.feed(page)
+    assert not tags.open
+    assert all(link.startswith(("#", "data:")) for link in tags.links)
+    assert "http" not in page
+    assert "&lt;none&gt; here" in page
+    assert "needs a hub" in page
+    assert "8 of 8" in page
+    assert "prefers-color-scheme: dark" in page
+    assert "data:image/png;base64," in page
+
+
+def test_the_command_runs_a_file_of_ones_own(tmp_path: Path) -> None:
+    file = written(tmp_path, "mine")
+    asked = ["evaluate", "all", "--only", file, "--budget", "1m", "--out", str(tmp_path / "out"), "--json"]
+    answer = CliRunner().invoke(app, asked)
+    assert answer.exit_code == 0, answer.output
+    said = json.loads(answer.output)
+    assert [(row["scenario"], row["state"], row["cases"]) for row in said["scenarios"]] == [("mine", "done", 8)]
+    assert Path(said["report"]).is_file()
+
+
+def test_scenarios_that_ship_have_names_of_their_own_and_sizes_that_grow() -> None:
+    found = shipped()
+    assert len(found) >= 6
+    assert len({one.name for one in found}) == len(found)
+    for one in found:
+        assert set(one.aspects) <= set(ASPECTS), one.name
+        assert [size.cases for size in one.sizes] == sorted({size.cases for size in one.sizes}), one.name
+        assert [size.seconds for size in one.sizes] == sorted(size.seconds for size in one.sizes), one.name
+        assert one.run is not None
+    listed = CliRunner().invoke(app, ["evaluate", "list", "--json"])
+    assert {row["scenario"] for row in json.loads(listed.output)["scenarios"]} == {one.name for one in found}
+
+
+def test_measures_are_of_known_aspects_and_found_by_their_base_name() -> None:
+    assert {one.aspect for one in MEASURES.values()} <= set(ASPECTS)
+    found = measure_of("ease/ndcg@10", {})
+    assert found is not None
+    assert (found.aspect, found.better) == ("accuracy", "higher")
+    assert measure_of("ease/nothing-known", {}) is None
+
+
+def test_what_is_no_scenario_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    for name in ("nothing", "no.such.module", str(tmp_path / "gone.py"), str(tmp_path / "empty.py"), "json"):
+        with pytest.raises(PalateError, match=r"scenario|SCENARIO|module"):
+            named(name) if name != "json" else scenario_in(name)
+    with pytest.raises(PalateError, match="needs a hub"):
+        run_one(written(tmp_path, "homeless", needs=("hub",)), Specification("homeless", 4))
+
+
+def test_a_number_of_cases_is_the_next_size() -> None:
+    one = scenario("a", 1, 2, 3)
+    assert [sizes_of(one, cases).cases for cases in (None, 1, 2, 99)] == [1, 1, 2, 3]
+
+
+def test_an_outcome_without_numbers_has_no_metrics() -> None:
+    assert Outcome("a", "left out", "no data").as_json()["metrics"] == 0
