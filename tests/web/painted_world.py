@@ -6,6 +6,7 @@ the catalogue and every score are the real ones.
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -21,12 +22,15 @@ import uvicorn
 from numpy.typing import NDArray
 from PIL import Image
 
+from palate.catalogue import choices
 from palate.catalogue import models as model_rows
-from palate.catalogue.records import Model
+from palate.catalogue import pictures as picture_rows
+from palate.catalogue.records import Drawing, Model, Picture
 from palate.encoders import opening
 from palate.encoders.protocol import Vectors
+from palate.errors import PalateError
 from palate.generators.protocol import Order
-from palate.people import persons
+from palate.people import holdings, persons
 from palate.serve import errands
 from palate.serve.app import application
 from palate.serve.rates import Rate
@@ -191,9 +195,40 @@ class Served:
         return self.serving.token
 
 
+@dataclass(frozen=True)
+class PaintedFor:
+    """What `Studio.personalise` answers, as far as the service looks."""
+
+    pictures: tuple[dict[str, str], ...]
+    warnings: tuple[str, ...] = ("painted without a network",)
+
+
+def painted_for(studio: Studio, person: str, *, count: int, seed: int, errand: str) -> PaintedFor:
+    """New pictures in the words and the manner of what was liked last; a network would need weights."""
+    with studio.home.read() as connection:
+        liked = choices.liked_pictures(connection, person)
+        known = [one for id in liked for one in picture_rows.drawings_of(connection, id) if one.prompt and one.credits]
+    if not known:
+        raise PalateError("nothing_chosen", f"nothing is known of {person} that can be looked at")
+    ids = []
+    for at in range(count):
+        like = known[at % len(known)]
+        target = io.BytesIO()
+        painted(MANNERS[like.credits[0].name], like.prompt.text if like.prompt else "", seed + at).save(target, "PNG")
+        ids.append(studio.home.blobs.put(target.getvalue()))
+    rows = [Picture(id, SIDE, SIDE, "PNG", 1, "ok", owned=True) for id in ids]
+    drawings = [Drawing(f"{errand}{at}", id, "drawn", (), tool="painted") for at, id in enumerate(ids)]
+    with studio.home.write() as connection:
+        picture_rows.put(connection, rows)
+        picture_rows.put_drawings(connection, drawings)
+        holdings.hold(connection, person, errand, [drawing.id for drawing in drawings])
+    return PaintedFor(tuple({"id": id} for id in ids))
+
+
 def use_painters(patch: pytest.MonkeyPatch, pause: float = 0.15) -> None:
     encoder = PaintersEye()
     patch.setattr(opening, "open_encoder", lambda *_, **__: encoder)
+    patch.setattr(Studio, "personalise", painted_for)
     patch.setattr(executors, "generator_for", lambda model, *_: Painter(model.name, pause=pause))
     for used in (errands, ordering):
         patch.setattr(used, "open_workers", lambda *_: executors.Serial())

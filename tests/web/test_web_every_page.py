@@ -13,6 +13,9 @@ import pytest
 from painted_world import NEW_WORDS, Served
 from playwright.sync_api import Browser, Page, expect
 
+from palate.catalogue import choices
+from palate.catalogue.choices import Choice
+
 Open = Callable[..., Page]
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "palate" / "serve" / "static"
@@ -23,6 +26,9 @@ PAGES = {
     "map": "/map",
     "find": FIND,
     "steer": "/steer",
+    "for-you": "/for-you",
+    "for-you-models": "/for-you?of=models",
+    "my-taste": "/my-taste",
     "rank": "/rank",
     "studio": "/studio",
     "imports": "/studio/imports",
@@ -50,6 +56,20 @@ def serious(page: Page) -> list[str]:
         for one in answer["violations"]
         if one["impact"] in ("serious", "critical")
     ]
+
+
+def somebody_liked(page: Page, service: Served) -> None:
+    """What the owner and another person liked, and what the owner did not."""
+    everything = page.request.get("/api/v1/pictures?limit=80").json()["items"]
+    painter = {one["id"]: one["model"]["name"] for one in everything}
+    wanted = [id for id in painter if painter[id] in ("Woodcut", "Riso", "Pastel")]
+    with service.serving.home.write() as connection:
+        for place, id in enumerate(wanted):
+            people = ("somebody",) if place % 2 else ("somebody", "me")
+            for person in people:
+                choices.append(connection, Choice(person, "like", {"picture": id}))
+        for id in [id for id in painter if painter[id] == "Neon"][:4]:
+            choices.append(connection, Choice("me", "dislike", {"picture": id}))
 
 
 def steered(page: Page, *picks: str) -> None:
@@ -97,7 +117,7 @@ def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
     found["a slate"] = serious(page)
     page.set_viewport_size({"width": 390, "height": 844})
     found["a slate on a phone"] = serious(page)
-    for name in ("explore", "find", "steer", "my-data"):
+    for name in ("explore", "find", "steer", "for-you", "my-taste", "my-data"):
         page.goto(PAGES[name])
         settled(page)
         found[f"{name} on a phone"] = serious(page)
@@ -169,7 +189,14 @@ def test_letters_lead_to_pages_and_a_question_mark_tells_which(opened: Open) -> 
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Shortcuts")).to_be_visible()
     page.keyboard.press("Escape")
-    for key, title in (("s", "Studio"), ("t", "Steer"), ("r", "Rank"), ("e", "Explore"), ("f", "Find")):
+    for key, title in (
+        ("s", "Studio"),
+        ("t", "Steer"),
+        ("y", "For you"),
+        ("r", "Rank"),
+        ("e", "Explore"),
+        ("f", "Find"),
+    ):
         page.keyboard.press("g")
         page.keyboard.press(key)
         expect(page.get_by_role("heading", level=1, name=title)).to_be_visible()
@@ -197,6 +224,8 @@ PICTURED = {
     "web-map": ("/map", 1280, "dark"),
     "web-find": (FIND, 1280, "light"),
     "web-steer": ("/steer", 1280, "light"),
+    "web-for-you": ("/for-you", 1280, "light"),
+    "web-my-taste": ("/my-taste", 1280, "dark"),
     "web-rank": ("/rank", 1280, "dark"),
     "web-studio": ("/studio", 1280, "light"),
     "web-my-data": ("/my-data", 1280, "light"),
@@ -205,7 +234,7 @@ PICTURED = {
 
 
 @pytest.mark.parametrize("name", PICTURED)
-def test_the_guide_shows_the_pages_as_they_are(opened: Open, tmp_path: Path, name: str) -> None:
+def test_the_guide_shows_the_pages_as_they_are(opened: Open, service: Served, tmp_path: Path, name: str) -> None:
     """With PALATE_PICTURES set, the pictures of the guide are made again."""
     path, width, scheme = PICTURED[name]
     page = opened(path, width=width, height=800, scheme=scheme)
@@ -215,6 +244,13 @@ def test_the_guide_shows_the_pages_as_they_are(opened: Open, tmp_path: Path, nam
         page.get_by_role("radio", name="Battle").check()
         page.get_by_role("button", name="Start").click()
         page.locator(".big img").last.wait_for()
+    if name in ("web-for-you", "web-my-taste"):
+        somebody_liked(page, service)
+        page.reload()
+        settled(page)
+    if name == "web-for-you":
+        page.get_by_role("button", name="Draw four for me").click()
+        expect(page.get_by_role("button", name="New picture 4", exact=True)).to_be_visible(timeout=30_000)
     if name == "web-steer":
         steered(page, "2", "3", "u", "1")
     if name == "web-find":

@@ -19,6 +19,10 @@ export type Person = Shapes["Person"];
 export type Key = Shapes["Key"];
 export type Report = Shapes["Report"];
 export type Weights = Shapes["Weights"];
+export type Taste = Shapes["Taste"];
+export type Liking = Shapes["Liking"];
+export type ForYou = Shapes["ForYou"];
+export type ForYouPicture = Shapes["ForYouPicture"];
 export type Turn = Shapes["Turn"];
 export type Conversation = Shapes["Conversation"];
 export type ConversationCard = Shapes["ConversationCard"];
@@ -95,6 +99,15 @@ export function steerEvents(job: string, hears: HearsSlates): () => void {
   };
   return listen(at("/jobs", job, "/events"), heard, ["slate", "picture", "done", "failed"], hears.lost);
 }
+
+// -- for oneself --
+export const taste = (): Promise<Taste> => get("/taste");
+export const editTaste = (change: Partial<Shapes["TasteChange"]>): Promise<Taste> => patch("/taste", change);
+export const pauseTaste = (): Promise<Taste> => post("/taste/pause");
+export const resumeTaste = (): Promise<Taste> => post("/taste/resume");
+export const resetTaste = (): Promise<Taste> => post("/taste/reset");
+export const recommend = (of: "pictures" | "models"): Promise<ForYou> => get("/recommend", { of });
+export const personalise = (count: number): Promise<Job> => post("/personalise", { count });
 
 // -- choosing --
 export const choose = (kind: Shapes["NewChoice"]["kind"], payload: Shapes["ChoicePayload"]): Promise<Choice> => post("/choices", { kind, payload });
