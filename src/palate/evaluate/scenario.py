@@ -71,7 +71,7 @@ class Scenario:
     run: Callable[[Specification], Report]
     sizes: tuple[Size, ...]
     needs: tuple[str, ...] = ()
-    """Data sets as paths below the folder of data; `hub` for a home; `module:NAME` for a package."""
+    """Data sets as paths below the folder of data; `hub` for a home; `a|b` where either will do."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
     """Of metrics that are this scenario's own: which aspect they are of, and which direction is better."""
     version: int = 1
@@ -84,17 +84,18 @@ class Scenario:
     def lacking(self, data: Path | None, hub: Path | None) -> str | None:
         """What is needed and not there, in words, or None."""
         for need in self.needs:
-            if need == "hub":
-                if hub is None:
-                    return "needs a hub (--hub HOME)"
-            elif need.startswith("module:"):
-                if importlib.util.find_spec(need.removeprefix("module:")) is None:
-                    return f"needs the package {need.removeprefix('module:')}"
-            elif data is None:
-                return f"needs the data set {need} (--data-dir DIR)"
-            elif not (data / need).exists():
-                return f"needs {need}, which the folder of data does not have"
+            faults = [_fault(one, data, hub) for one in need.split("|")]
+            if all(faults):
+                return "needs " + " or ".join(fault for fault in faults if fault)
         return None
+
+
+def _fault(need: str, data: Path | None, hub: Path | None) -> str | None:
+    if need == "hub":
+        return "a hub (--hub HOME)" if hub is None else None
+    if data is None:
+        return f"the data set {need} (--data-dir DIR)"
+    return None if (data / need).exists() else f"{need}, which the folder of data does not have"
 
 
 def shipped() -> list[Scenario]:

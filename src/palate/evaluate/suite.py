@@ -184,7 +184,8 @@ def run_one(path: str, asked: Specification) -> Report:
 
 def identity(scenario: Scenario, asked: Specification) -> dict[str, Any]:
     """What has to be the same for an earlier run to stand for this one."""
-    files = {need: stamp(asked.data / need) for need in scenario.needs if asked.data and need != "hub"}
+    needs = [need for needs in scenario.needs for need in needs.split("|") if need != "hub"]
+    files = {need: stamp(asked.data / need) for need in needs if asked.data}
     return {
         **asked.as_json(),
         "version": scenario.version,

@@ -1,0 +1,33 @@
+"""What models drew, as sets: of a hub where there is one, else of GEMRec; a case is a model."""
+
+from __future__ import annotations
+
+from palate.evaluate.report import Report
+from palate.evaluate.scenario import Scenario, Size, Specification
+
+
+def run(asked: Specification) -> Report:
+    from palate.evaluate.picture_sets import Drawn, evaluate_pictures, of_gemrec, of_home
+
+    if asked.hub is not None:
+        from palate.catalogue.home import Home
+        from palate.settings import read
+
+        home = Home.open(asked.hub)
+        try:
+            drawn: Drawn = of_home(home, read(asked.hub).encoder)
+        finally:
+            home.close()
+    else:
+        drawn = of_gemrec(asked.folder("gemrec"))
+    return evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out)
+
+
+SCENARIO = Scenario(
+    name="pictures",
+    aspects=("pictures",),
+    asks="how far each model's pictures are from the others' for the same prompts, how varied, how true to the words",
+    run=run,
+    needs=("hub|gemrec/clip_vit_l14.npz",),
+    sizes=(Size(10, 3.0), Size(40, 8.0), Size(120, 20.0)),
+)
