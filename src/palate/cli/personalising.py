@@ -169,6 +169,45 @@ def grpo(
     printing.as_json(answer) if json else printing.facts(answer)
 
 
+def evaluate(
+    data: Data,
+    pictures: Posters = None,
+    people: Annotated[int, typer.Option("--people", min=10, help="Windows of the last tenth of time.")] = 200,
+    janus: Base = None,
+    clip: Annotated[str, typer.Option("--clip", help="The encoder of CTS and CIS.")] = "pocket",
+    dino: Annotated[str, typer.Option("--dino", help="The encoder of DIS.")] = "pocket:dino",
+    judge: Annotated[
+        str, typer.Option("--judge", help="Who reads profiles: a captioner, or ADDRESS#MODEL.")
+    ] = "pocket",
+    head: Annotated[
+        Path | None, typer.Option("--head", help="A head of aesthetics; learned from damage without.")
+    ] = None,
+    unseen: Annotated[
+        list[str] | None, typer.Option("--unseen", help="An encoder that no reward used; may be repeated.")
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
+    device: Device = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Drawn pictures beside what recommenders find: relevance, looks, copies, collapse, and whether it listens."""
+    from palate.cli import printing
+    from palate.cli.measuring import run_folder
+    from palate.evaluate.personalise import PersonaliseDesign, evaluate_personalise
+    from palate.personalise.opening import Networks
+    from palate.settings import home_folder, read
+
+    home = home_folder(hub)
+    networks = Networks(clip, dino, judge, head, device)
+    base = janus or read(home).personaliser
+    design = PersonaliseDesign(people, base, networks, tuple(unseen or ()), seed=seed)
+    place = out or run_folder("personalise")
+    with printing.progress(quiet=json) as progress:
+        answer = evaluate_personalise(data, design, home=home, pictures=pictures, out=place, progress=progress)
+    printing.as_json(answer.as_json()) if json else printing.report(answer)
+
+
 def _settings(shelf: Shelf, said: list[str], steps: int, seed: int) -> tuple[GrpoConfig, GuardConfig]:
     """Of the run and of its guard, by the names that the guide lists."""
     from dataclasses import fields, replace

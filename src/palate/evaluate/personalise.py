@@ -1,0 +1,426 @@
+"""The `personalise` scenario: drawn pictures and existing ones under the same measures, intervals over people.
+
+Against the true next item and against the history; four pictures a person, their mean and their best. What wins by
+blur or copy is a loss: a drawn picture nearer to a training or history picture than 99 % of real next pictures are, or
+less sharp than 99 % of real ones, is worth no more than a random poster (`-honest`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.errors import PalateError
+from palate.evaluate import personalise_methods as methods
+from palate.evaluate.intervals import bootstrap, paired
+from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
+from palate.evaluate.report import Metric, Report, write_run
+from palate.metrics.likeness import mean_pairwise, sharpness
+from palate.personalise import adapters
+from palate.personalise.drawing import trained_folder
+from palate.personalise.histories import Window, Windows, split_by_time
+from palate.personalise.janus import Janus, Seen, open_janus
+from palate.personalise.opening import Cabinet, Networks, taught_items
+from palate.personalise.plain_look import PlainLook
+from palate.personalise.reading import read_collection
+from palate.personalise.rewards import Floats, Reward, scored
+from palate.personalise.scorers import Space, pixels_of
+from palate.personalise.shelf import Shelf
+
+SCENARIO = "personalise"
+SIDE = 64
+MEASURES = (
+    *("cts-target", "cis-target", "dis-target", "lpips-target", "ssim-target"),
+    *("cts-history", "cis-history", "dis-history", "lpips-history", "ssim-history", "profile", "aesthetics"),
+)
+UNSEEN = "history-unseen"
+DRAWING = ("untrained", "sft", "grpo")
+RARE = 0.99
+NEARLY_THE_SAME = 0.999
+SHARP_ENOUGH = 0.7
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaliseDesign:
+    """On whom, by which networks."""
+
+    people: int = 200
+    janus: str = "pocket"
+    networks: Networks = field(default_factory=Networks)
+    unseen: tuple[str, ...] = ()
+    """Encoders that no reward used; `plain-look` where none is named."""
+    retrieval: tuple[str, ...] = methods.RETRIEVAL
+    length: int = 5
+    seed: int = 0
+    intervals: int = 0
+    """The seed of the intervals."""
+
+
+@dataclass
+class Answers:
+    """What every method showed, and what each picture is worth: a measure to (windows, 4)."""
+
+    shown: dict[str, Shown] = field(default_factory=dict)
+    scores: dict[str, dict[str, Floats]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def evaluate_personalise(
+    data: Path,
+    design: PersonaliseDesign,
+    *,
+    home: Path | None = None,
+    pictures: Path | None = None,
+    out: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> Report:
+    """Every method on the same windows of the last tenth of time."""
+    began = time.perf_counter()
+    collection = read_collection(data, pictures=pictures)
+    parts = split_by_time(collection, length=design.length)
+    windows = people_first(parts.test, design.people)
+    answers = Answers()
+    drawers = open_drawers(home, design.janus, design.networks.device, answers.notes)
+    side = next((janus.network.config.vision_config.image_size for janus, _ in drawers.values()), SIDE)
+    shop = shop_of(collection, int(side))
+    cabinet = Cabinet(shop, design.networks)
+    show_all(answers, shop, drawers, parts, windows, cabinet, design, progress)
+    measures = measures_of(cabinet, taught_items(parts.train), answers.notes)
+    unseen = cabinet.unseen(design.unseen or (PlainLook.name,), measures)
+    score_all(answers, windows, measures, unseen, progress)
+    limits = Limits.of(shop, parts, windows, unseen[0].space)
+    metrics = all_metrics(answers, windows, limits, unseen[0].space, design.intervals)
+    report = Report(
+        SCENARIO,
+        metrics,
+        cases=len(windows) * len(answers.shown),
+        unscored=unscored(answers),
+        took_s=time.perf_counter() - began,
+        run=None if out is None else str(out),
+        tables=tables_of(metrics, answers, len({window.person for window in windows}), collection.name),
+    )
+    if out is not None:
+        write_run(
+            out,
+            {"scenario": SCENARIO, "data": collection.name, **_plain(design), "notes": answers.notes},
+            (asdict(window) for window in windows),
+            case_rows(answers),
+            report,
+        )
+    return report
+
+
+def people_first(windows: Sequence[Window], most: int) -> list[Window]:
+    """Windows of as many people as there are: one of each before a second of any."""
+    turns: dict[int, int] = {}
+    numbered: list[tuple[int, int, Window]] = []
+    for window in windows:
+        turns[window.person] = turns.get(window.person, -1) + 1
+        numbered.append((turns[window.person], len(numbered), window))
+    return [window for _, _, window in sorted(numbered, key=lambda row: row[:2])[:most]]
+
+
+# -- what is shown -------------------------------------------------------------------------------------------------
+
+
+Drawers = Mapping[str, tuple[Janus, Seen]]
+
+
+def show_all(
+    answers: Answers,
+    shop: Shop,
+    drawers: Drawers,
+    parts: Windows,
+    windows: Sequence[Window],
+    cabinet: Cabinet,
+    design: PersonaliseDesign,
+    progress: Progress,
+) -> None:
+    """Fills `answers.shown`, method by method."""
+    for place, name in enumerate(design.retrieval):
+        progress("retrieving", place, len(design.retrieval))
+        chosen = methods.retrieved(shop, windows, name, parts.test_from)
+        answers.shown[f"retrieve-{name}"] = shop.pictures(chosen)
+    visual = cabinet.space(PlainLook.name)
+    try:
+        visual = cabinet.space(design.networks.clip)
+    except PalateError as error:
+        answers.notes.append(f"retrieve-visual sees colours and edges only: {error}")
+    answers.shown["retrieve-visual"] = shop.pictures(methods.alike(visual, windows))
+    answers.shown["random"] = shop.pictures(methods.random_items(shop, windows, design.seed))
+    answers.shown["pixel-mean"] = methods.pixel_means(shop, windows)
+    answers.shown["copy-history"] = shop.pictures(methods.copied(windows))
+    for place, (name, (janus, seen)) in enumerate(drawers.items()):
+        progress("drawing", place, len(drawers))
+        shelf = Shelf(janus, shop, seen)
+        answers.shown[name] = methods.drawn(shelf, windows, seed=design.seed)
+        if "ceiling" not in answers.shown:
+            answers.shown["ceiling"] = methods.ceiling(janus, shop, windows)
+
+
+def open_drawers(home: Path | None, base: str, device: str | None, notes: list[str]) -> dict[str, tuple[Janus, Seen]]:
+    """The network as it comes, and what was trained for it in the home; what is missing is noted, not drawn."""
+    found: dict[str, tuple[Janus, Seen]] = {}
+    try:
+        found["untrained"] = open_janus(base, device=device), "vision"
+    except PalateError as error:
+        notes.append(f"untrained, sft and grpo are not measured: {error}")
+        return found
+    for kind in ("sft", "grpo"):
+        place = trained_folder(home, base, kind) if home is not None else None
+        if place is None:
+            notes.append(f"{kind} is not measured: nothing was trained for {base} in the home")
+            continue
+        janus, trained = adapters.open_trained(place, device=device)
+        found[kind] = janus, trained.seen
+    return found
+
+
+# -- what it is worth ----------------------------------------------------------------------------------------------
+
+
+def measures_of(cabinet: Cabinet, taught: Sequence[int], notes: list[str]) -> list[Reward]:
+    found = []
+    for name in MEASURES:
+        try:
+            found.append(cabinet.reward(name, taught=taught))
+        except PalateError as error:
+            notes.append(f"{name} is not measured: {error}")
+    return found
+
+
+def score_all(
+    answers: Answers,
+    windows: Sequence[Window],
+    measures: Sequence[Reward],
+    unseen: Sequence[Reward],
+    progress: Progress,
+) -> None:
+    """Each measure against one's own history, and the unseen ones against somebody else's as well."""
+    others = somebody_elses(windows)
+    for place, (name, shown) in enumerate(answers.shown.items()):
+        progress("measuring", place, len(answers.shown))
+        flat = [picture for pictures in shown for picture in pictures]
+        own = [window for window in windows for _ in range(SHOWN)]
+        found = scored([*measures, *unseen], flat, own)
+        swapped = scored(unseen, flat, [other for other in others for _ in range(SHOWN)])
+        first = unseen[0].name
+        found |= {UNSEEN: found[first], f"{UNSEEN}-shuffled": swapped[first]}
+        found["sharpness"] = np.array([sharpness(pixels_of(picture)) for picture in flat])
+        answers.scores[name] = {measure: values.reshape(-1, SHOWN) for measure, values in found.items()}
+
+
+def somebody_elses(windows: Sequence[Window]) -> list[Window]:
+    """For each window one of another person: the next in order, by a turn that is the same every time."""
+    count = len(windows)
+    found = []
+    for place, window in enumerate(windows):
+        steps = (windows[(place + step) % count] for step in range(count // 2, count // 2 + count))
+        found.append(next((other for other in steps if other.person != window.person), window))
+    return found
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What real pictures keep to: beyond it a drawn picture is a copy, or blurred."""
+
+    taught: NDArray[np.float32]
+    nearest: float
+    """99 % of real next pictures that training has not seen are less like their nearest training picture."""
+    to_history: float
+    """99 % of real next pictures are less like the nearest of their history."""
+    sharp: float
+    """99 % of real pictures are sharper."""
+    real_sharpness: float
+    same: float
+    """99.9 % of pairs of real pictures are less alike."""
+
+    @classmethod
+    def of(cls, shop: Shop, parts: Windows, windows: Sequence[Window], space: Space) -> Limits:
+        items = taught_items(parts.train)
+        known = set(items)
+        new = [item for item in taught_items([*parts.valid, *parts.test]) if item not in known]
+        taught = space.encoder.encode_pictures([shop.picture(item) for item in items])
+        if len(new) >= 20:
+            real = space.encoder.encode_pictures([shop.picture(item) for item in new])
+            nearest = (real @ taught.T).max(axis=1)
+        else:
+            pairs = taught @ taught.T
+            np.fill_diagonal(pairs, -1.0)
+            nearest = pairs.max(axis=1)
+        own = [space.pictures(window.history) @ space.pictures([window.target])[0] for window in windows]
+        sharp = np.array([sharpness(pixels_of(shop.picture(item))) for item in items])
+        chance = np.random.default_rng(0)
+        one, two = chance.integers(0, len(taught), (2, 20_000))
+        alike = (taught[one] * taught[two]).sum(axis=1)[one != two]
+        return cls(
+            taught,
+            float(np.quantile(nearest, RARE)),
+            float(np.quantile([row.max() for row in own], RARE)),
+            float(np.quantile(sharp, 1 - RARE)),
+            float(sharp.mean()),
+            float(np.quantile(alike, NEARLY_THE_SAME)),
+        )
+
+
+def lost(shown: Shown, scores: Mapping[str, Floats], windows: Sequence[Window], limits: Limits, space: Space) -> Floats:
+    """(windows, 4): 1 where a picture is a copy of a training or history picture, or blurred."""
+    seen = space.encoder.encode_pictures([picture for pictures in shown for picture in pictures])
+    near = (seen @ limits.taught.T).max(axis=1) > limits.nearest
+    own = [window for window in windows for _ in range(SHOWN)]
+    to_history = np.array([(space.pictures(one.history) @ row).max() for one, row in zip(own, seen, strict=True)])
+    blurred = scores["sharpness"].reshape(-1) < limits.sharp
+    found: Floats = (near | (to_history > limits.to_history) | blurred).astype(np.float64).reshape(-1, SHOWN)
+    return found
+
+
+# -- the report ----------------------------------------------------------------------------------------------------
+
+
+def all_metrics(
+    answers: Answers, windows: Sequence[Window], limits: Limits, space: Space, seed: int
+) -> dict[str, Metric]:
+    """`<method>/<measure>` the mean of the four, `-best` the best of them; differences are paired over people."""
+    people = [window.person for window in windows]
+    found: dict[str, Metric] = {}
+    floor = answers.scores["random"][UNSEEN].mean(axis=1, keepdims=True)
+    for name, scores in answers.scores.items():
+        for measure, values in scores.items():
+            least = measure.startswith("lpips")
+            found |= _of(f"{name}/{measure}", mean_of(values), people, seed)
+            if measure in MEASURES or measure == UNSEEN:
+                best = -np.fmax.reduce(-values, axis=1) if least else np.fmax.reduce(values, axis=1)
+                found |= _of(f"{name}/{measure}-best", best, people, seed)
+        found |= _of(f"{name}/sharpness", scores["sharpness"].mean(axis=1) / limits.real_sharpness, people, seed)
+        if name in DRAWING:
+            losses = lost(answers.shown[name], scores, windows, limits, space)
+            scores[f"{UNSEEN}-honest"] = np.where(losses > 0, np.minimum(scores[UNSEEN], floor), scores[UNSEEN])
+            found |= _of(f"{name}/losses", losses.mean(axis=1), people, seed)
+            found |= _of(f"{name}/{UNSEEN}-honest", scores[f"{UNSEEN}-honest"].mean(axis=1), people, seed)
+        found |= collapse_of(name, answers.shown[name], limits, space, people, seed)
+        own, other = scores[UNSEEN].mean(axis=1), scores[f"{UNSEEN}-shuffled"].mean(axis=1)
+        found[f"{name}-shuffled/{UNSEEN}"] = paired(own, other, clusters=people, seed=seed)
+    return {**found, **differences(answers, people, seed)}
+
+
+def differences(answers: Answers, people: Sequence[int], seed: int) -> dict[str, Metric]:
+    """GRPO against SFT, each drawing method against what came before it, and against the best honest retrieval.
+
+    The best retrieval is chosen on the very windows that it is compared on: to its advantage, not to ours.
+    """
+    scores = answers.scores
+    shops = [name for name in scores if name.startswith("retrieve-")]
+    best = max(shops, key=lambda name: float(scores[name][UNSEEN].mean()), default=None)
+    pairs = [("sft", "untrained"), ("grpo", "sft"), ("grpo", "untrained")]
+    pairs += [(name, other) for name in DRAWING for other in (best, "random") if other is not None]
+    found = {}
+    for name, other in pairs:
+        if name not in scores or other not in scores:
+            continue
+        label = "best-retrieval" if other == best else other
+        mine, theirs = scores[name], scores[other]
+        found[f"{name}-{label}/{UNSEEN}"] = paired(
+            mine[f"{UNSEEN}-honest"].mean(axis=1),
+            theirs.get(f"{UNSEEN}-honest", theirs[UNSEEN]).mean(axis=1),
+            clusters=people,
+            seed=seed,
+        )
+    return found
+
+
+def collapse_of(
+    name: str, shown: Shown, limits: Limits, space: Space, people: Sequence[int], seed: int
+) -> dict[str, Metric]:
+    """How alike a person's four are, and the share of pairs of people whose first pictures are nearly the same."""
+    alike = np.array([mean_pairwise(space.encoder.encode_pictures(pictures)) for pictures in shown])
+    firsts = space.encoder.encode_pictures([pictures[0] for pictures in shown])
+    pairs = firsts @ firsts.T > limits.same
+    np.fill_diagonal(pairs, False)
+    shares = pairs.sum(axis=1) / max(len(firsts) - 1, 1)
+    found = _of(f"{name}/pairwise", alike, people, seed)
+    return {**found, **_of(f"{name}/near-identical", shares, people, seed)}
+
+
+def mean_of(values: Floats) -> Floats:
+    """The mean of what was scored of each row, nan where nothing was. (n, 4) -> (n,)"""
+    there = np.isfinite(values)
+    total = np.where(there, values, 0.0).sum(axis=1)
+    found: Floats = np.where(there.any(axis=1), total / np.maximum(there.sum(axis=1), 1), np.nan)
+    return found
+
+
+def _of(name: str, values: Floats, people: Sequence[int], seed: int) -> dict[str, Metric]:
+    """A metric over the windows that were scored; none where nothing was."""
+    there = np.isfinite(values)
+    if not there.any():
+        return {}
+    clusters = [person for person, known in zip(people, there, strict=True) if known]
+    return {name: bootstrap(values[there], clusters=clusters, seed=seed)}
+
+
+def unscored(answers: Answers) -> int:
+    return sum(int((~np.isfinite(values)).sum()) for scores in answers.scores.values() for values in scores.values())
+
+
+def tables_of(
+    metrics: Mapping[str, Metric], answers: Answers, people: int, data: str
+) -> dict[str, list[dict[str, Any]]]:
+    """One table of all methods, one of what else they do, one of differences; what was not measured in words."""
+    columns = [name for name in MEASURES if any(f"{method}/{name}" in metrics for method in answers.shown)]
+    titles = {
+        f"{data}: {people} people, the mean of four pictures": [*columns, UNSEEN],
+        "the best of the four": [f"{name}-best" for name in (*columns, UNSEEN)],
+        "blur, copies, collapse": ["sharpness", "losses", f"{UNSEEN}-honest", "pairwise", "near-identical"],
+    }
+    found: dict[str, list[dict[str, Any]]] = {}
+    for title, names in titles.items():
+        found[title] = [
+            {"method": method, **{name: _shown(metrics.get(f"{method}/{name}")) for name in names}}
+            for method in answers.shown
+        ]
+    pairs = [name for name in metrics if name.endswith(f"/{UNSEEN}") and "-" in name.split("/")[0]]
+    rows = [{"difference": name, f"{UNSEEN} [95 %]": _interval(metrics[name])} for name in pairs if _is_pair(name)]
+    found[f"paired differences ({UNSEEN}, -shuffled: one's own history against somebody else's)"] = rows
+    if answers.notes:
+        found["not measured"] = [{"why": note} for note in dict.fromkeys(answers.notes)]
+    return found
+
+
+def _is_pair(name: str) -> bool:
+    head = name.split("/")[0]
+    return head.endswith("-shuffled") or any(head.startswith(f"{method}-") for method in DRAWING)
+
+
+def _shown(metric: Metric | None) -> str:
+    return "" if metric is None else f"{metric.value:.3g}"
+
+
+def _interval(metric: Metric) -> str:
+    return f"{metric.value:+.3g} [{metric.ci95[0]:.3g}, {metric.ci95[1]:.3g}]"
+
+
+def case_rows(answers: Answers) -> list[dict[str, Any]]:
+    """Every measure by window and picture, from which any interval can be made again; nan is left out."""
+    return [
+        {
+            "method": name,
+            "measure": measure,
+            "values": [[round(float(v), 5) if np.isfinite(v) else None for v in row] for row in values],
+        }
+        for name, scores in answers.scores.items()
+        for measure, values in scores.items()
+    ]
+
+
+def _plain(design: PersonaliseDesign) -> dict[str, Any]:
+    values = asdict(design)
+    values["networks"] = {name: None if value is None else str(value) for name, value in values["networks"].items()}
+    return {**values, "unseen": list(design.unseen), "retrieval": list(design.retrieval)}

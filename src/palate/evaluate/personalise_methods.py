@@ -1,0 +1,122 @@
+"""What each method shows a person: four pictures, whether they exist already or are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from palate.errors import PalateError
+from palate.personalise.drawing import guidance_of
+from palate.personalise.histories import KEPT, Collection, Window, interactions_before
+from palate.personalise.janus import Janus
+from palate.personalise.sampling import sample
+from palate.personalise.scorers import Space
+from palate.personalise.shelf import Shelf, histories_of
+from palate.recommend.methods import METHODS
+from palate.safety.pictures import open_picture
+
+SHOWN = 4
+RETRIEVAL = ("popularity", "itemknn", "sasrec", "gru4rec")
+FEW_PEOPLE = 200
+PARTS = 8
+"""Histories that are drawn for at a time."""
+Shown = list[list[Image.Image]]
+"""A window each, `SHOWN` pictures each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shop(Collection):
+    """A collection with all its pictures squashed to one side, so that no method wins or loses by a picture's size."""
+
+    side: int = 64
+
+    def picture(self, item: int) -> Image.Image:
+        if item not in self._decoded:
+            self._decoded[item] = self.sized(open_picture(self.source(item)))
+            if len(self._decoded) > KEPT:
+                self._decoded.popitem(last=False)
+        return self._decoded[item]
+
+    def sized(self, picture: Image.Image) -> Image.Image:
+        return picture.convert("RGB").resize((self.side, self.side), Image.Resampling.BICUBIC)
+
+    def pictures(self, chosen: NDArray[np.int64]) -> Shown:
+        """(windows, 4) items to their pictures."""
+        return [[self.picture(int(item)) for item in row] for row in chosen]
+
+
+def shop_of(whole: Collection, side: int) -> Shop:
+    rows = (whole.person, whole.item, whole.at)
+    return Shop(whole.name, whole.items, whole.people, *rows, whole.source, whole.left_out, side=side)
+
+
+def retrieved(shop: Shop, windows: Sequence[Window], name: str, until: float) -> NDArray[np.int64]:
+    """The four items that a recommender puts first, which learned from what was liked before `until`. (windows, 4)
+
+    It is told all that the person had liked by then, which is more than the window that the drawing methods see.
+    """
+    method, items = METHODS[name], len(shop.items)
+    histories = [history for history in interactions_before(shop, until) if len(history)]
+    settings: dict[str, Any] = dict(method.small) if len(histories) < FEW_PEOPLE else {}
+    recommender = method.make(**settings).fit(histories, items)
+    return first_new(recommender.score([np.array(window.past) for window in windows]), windows)
+
+
+def alike(space: Space, windows: Sequence[Window]) -> NDArray[np.int64]:
+    """The visual recommender: items whose pictures are nearest to the mean of the history's. (windows, 4)"""
+    every = space.pictures(range(len(space.collection.items)))
+    means = np.array([space.pictures(window.history).mean(axis=0) for window in windows])
+    return first_new(means @ every.T, windows)
+
+
+def first_new(scores: NDArray[Any], windows: Sequence[Window]) -> NDArray[np.int64]:
+    """The best four that the person does not have already. (windows, items) -> (windows, 4)"""
+    scores = np.array(scores, dtype=np.float64)
+    for row, window in zip(scores, windows, strict=True):
+        row[list(window.past)] = -np.inf
+    if scores.shape[1] - max(len(window.past) for window in windows) < SHOWN:
+        raise PalateError("too_few_items", "there are not four items that somebody does not have")
+    found: NDArray[np.int64] = np.argsort(-scores, axis=1, kind="stable")[:, :SHOWN]
+    return found
+
+
+def random_items(collection: Collection, windows: Sequence[Window], seed: int) -> NDArray[np.int64]:
+    chance = np.random.default_rng(seed)
+    return first_new(chance.random((len(windows), len(collection.items))), windows)
+
+
+def copied(windows: Sequence[Window]) -> NDArray[np.int64]:
+    """The four latest items of the history themselves. (windows, 4)"""
+    return np.array([(window.history[::-1] * SHOWN)[:SHOWN] for window in windows])
+
+
+def pixel_means(shop: Shop, windows: Sequence[Window]) -> Shown:
+    """The mean of the history's pixels, four times: what wins where blur is rewarded."""
+    made = []
+    for window in windows:
+        pixels = [np.asarray(shop.picture(item), dtype=np.float64) for item in window.history]
+        made.append([Image.fromarray(np.mean(pixels, axis=0).round().astype(np.uint8))] * SHOWN)
+    return made
+
+
+def drawn(shelf: Shelf, windows: Sequence[Window], *, seed: int = 0, guidance: float | None = None) -> Shown:
+    """Four pictures for each history by one Janus, with the guidance that its makers set."""
+    strength = guidance_of(shelf.janus) if guidance is None else guidance
+    made: Shown = []
+    for start in range(0, len(windows), PARTS):
+        told = shelf.told(histories_of(windows[start : start + PARTS]))
+        codes = sample(shelf.janus, told, group=SHOWN, guidance=strength, seed=seed + start).codes
+        pictures = shelf.janus.decoded(codes)
+        made += [pictures[at : at + SHOWN] for at in range(0, len(pictures), SHOWN)]
+    return made
+
+
+def ceiling(janus: Janus, collection: Collection, windows: Sequence[Window]) -> Shown:
+    """The true next picture as the codes give it back: what a perfect guess would look like."""
+    pictures = janus.decoded(janus.coded([collection.picture(window.target) for window in windows]))
+    return [[picture] * SHOWN for picture in pictures]
