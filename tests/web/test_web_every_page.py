@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import axe_playwright_python
 import pytest
 from painted_world import NEW_WORDS, Served
 from playwright.sync_api import Browser, Page, expect
@@ -19,7 +20,7 @@ from palate.catalogue.choices import Choice
 Open = Callable[..., Page]
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "src" / "palate" / "serve" / "static"
-AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 FIND = "/find?q=" + NEW_WORDS.replace(" ", "+")
 PAGES = {
     "explore": "/",
@@ -87,7 +88,6 @@ def steered(page: Page, *picks: str) -> None:
             page.keyboard.press(pick)
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in web/")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
     page = opened("/", scheme=scheme)
@@ -124,7 +124,6 @@ def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in web/")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_door_keeps_nobody_out(browser: Browser, service: Served, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)  # type: ignore[arg-type]
