@@ -10,6 +10,7 @@ import pytest
 
 from palate.errors import PalateError
 from palate.recommend.asking import Scorer, Things, arranged, fitted
+from palate.recommend.content import numbered
 from palate.recommend.methods import METHODS
 from palate.studio import Studio
 from palate.testing.outputs import png
@@ -87,6 +88,37 @@ def test_a_ranking_of_pictures_with_reasons_without_what_was_chosen(studio: Stud
     assert "which you chose" in reason.text
     assert reason.pictures == (ids[0],)
     assert reason.worth > 0
+
+
+def test_somebody_unknown_gets_what_most_people_chose_and_the_reasons_say_so(studio: Studio) -> None:
+    ids = pictures(studio)
+    for person, own in {"ada": [0, 1], "bob": [1], "cy": [1, 2]}.items():
+        for at in own:
+            studio.choose(ids[at], person=person)
+    for by in ("ease", "multvae", "dense"):
+        answer = studio.recommend(person="new", by=by, top=8)
+        assert answer.ids[0] == ids[1]
+        assert answer.rows[0].reasons[0].text == "3 of 3 people chose it"
+        assert "looks like what people chose" in answer.rows[-1].reasons[0].text
+        assert "nothing is known of new" in answer.warnings[0]
+
+
+@pytest.mark.parametrize("by", [name for name, method in METHODS.items() if method.content or method.helped])
+def test_methods_that_read_the_pictures_themselves_rank_every_picture(studio: Studio, by: str) -> None:
+    ids = pictures(studio)
+    for person, own in {"ada": [0, 1], "bob": [0, 1, 2], "cy": [0, 2], "me": [0]}.items():
+        for at in own:
+            studio.choose(ids[at], person=person)
+    answer = studio.recommend(person="me", by=by, top=8)
+    assert set(answer.ids) == set(ids) - {ids[0]}
+    assert all(0 <= row.score <= 1.0 + 1e-6 for row in answer)
+    assert {row.name for row in studio.recommend(person="me", by=by, of="models")} <= {"ink", "oil"}
+
+
+def test_words_are_numbered_the_rarest_first() -> None:
+    rows = numbered(["a red cat, red", "red dog", "", "red 12 of ox"])
+    # cat 1, dog 2, red 3: words of fewer than three letters and numbers say nothing.
+    assert rows[:, :2].tolist() == [[1, 3], [2, 3], [0, 0], [3, 0]]
 
 
 def test_models_are_recommended_by_what_people_chose_of_them(studio: Studio) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,9 @@ from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 from palate.find.requirement import space_of_home
 from palate.ranking import Ranked, Ranking, Reason
-from palate.recommend.histories import Histories, Scores
-from palate.recommend.methods import METHODS, Method
+from palate.recommend.content import content_of
+from palate.recommend.histories import Histories, Scores, counts_of
+from palate.recommend.methods import METHODS, Content, Method
 from palate.recommend.protocol import Recommender
 
 KINDS = ("pictures", "models")
@@ -29,6 +31,7 @@ LATEST = 30
 """Reasons are sought among so many of a person's latest choices."""
 FEW_PEOPLE = 2000
 REASONS = 2
+NOTHING: Content = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,8 @@ class Things:
     histories: Histories
     """One a person, of positions in `ids`."""
     chosen: int
+    content: Content = field(default_factory=dict)
+    """What methods read of the things themselves, in the order of `ids`."""
 
     def history_of(self, person: str) -> NDArray[np.int64]:
         if person not in self.people:
@@ -67,7 +72,7 @@ def recommend(home: Home, *, encoder: str, person: str, by: str, of: str, top: i
 
 def learned(found: Likeness, liked: Mapping[str, Sequence[str]], by: str) -> Scorer:
     """A method that has learned from what everybody chose."""
-    things = arranged(found.ids, found.names, found.look, found.chose(liked))
+    things = arranged(found.ids, found.names, found.look, found.chose(liked), found.content)
     return Scorer(fitted(METHODS[by], things), things)
 
 
@@ -97,6 +102,7 @@ class Likeness:
     look: NDArray[np.float32]
     drew: Mapping[str, Sequence[str]] | None
     """Of models: which ones a picture speaks for."""
+    content: Content = field(default_factory=dict)
 
     def chose(self, liked: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
         """Who chose these things, from who chose which pictures."""
@@ -114,18 +120,25 @@ def likeness(connection: Connection, space: Space, of: str) -> Likeness:
     ids, look = vectors.load(connection, space, "picture", sorted(drew))
     if of == "pictures":
         names = picture_rows.makers(connection, ids)
-        return Likeness(tuple(ids), {id: f"by {names.get(id, 'unknown')}" for id in ids}, look, None)
+        content = content_of(connection, space, evidence, {id: [id] for id in ids}, look)
+        return Likeness(tuple(ids), {id: f"by {names.get(id, 'unknown')}" for id in ids}, look, None, content)
     by_model: dict[str, list[int]] = {}
     for at, id in enumerate(ids):
         for model in drew[id]:
             by_model.setdefault(model, []).append(at)
     names = {model.id: model.name for model in model_rows.listed(connection)}
     means = np.array([look[rows].mean(axis=0) for rows in by_model.values()], np.float32)
-    return Likeness(tuple(by_model), names, means, drew)
+    own = {model: [ids[at] for at in rows] for model, rows in by_model.items()}
+    content = content_of(connection, space, evidence, own, means)
+    return Likeness(tuple(by_model), names, means, drew, content)
 
 
 def arranged(
-    ids: Sequence[str], names: Mapping[str, str], look: NDArray[np.float32], liked: Mapping[str, Sequence[str]]
+    ids: Sequence[str],
+    names: Mapping[str, str],
+    look: NDArray[np.float32],
+    liked: Mapping[str, Sequence[str]],
+    content: Content = NOTHING,
 ) -> Things:
     """Chosen things first, so that methods number only those."""
     here = {id: at for at, id in enumerate(ids)}
@@ -139,23 +152,34 @@ def arranged(
     taken = set(chosen)
     order = [*chosen, *(id for id in ids if id not in taken)]
     place = {id: at for at, id in enumerate(order)}
-    rows = look[[here[id] for id in order]]
+    at = [here[id] for id in order]
+    rows = look[at]
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     people = tuple(person for person, own in liked.items() if any(id in here for id in own))
     histories = [np.array([place[id] for id in liked[person] if id in here], np.int64) for person in people]
-    return Things(tuple(order), names, rows / np.maximum(length, 1e-9), people, histories, len(chosen))
+    unit = rows / np.maximum(length, 1e-9)
+    known = {name: values[at] for name, values in content.items()}
+    return Things(tuple(order), names, unit, people, histories, len(chosen), known)
 
 
 def fitted(method: Method, things: Things) -> Recommender:
+    """What reads the things themselves learns to score all of them; the others know only what somebody chose."""
     settings = method.small if len(things.people) < FEW_PEOPLE else {}
-    return method.make(**settings).fit(things.histories, things.chosen)
+    if method.content:
+        return method.made(settings, things.content).fit(things.histories, len(things.ids))
+    chosen = {name: values[: things.chosen] for name, values in things.content.items()}
+    return method.made(settings, chosen).fit(things.histories, things.chosen)
 
 
 class Scorer:
-    """A method's scores of what was chosen by anybody, and from these the scores of what looks alike."""
+    """A method's scores of what was chosen by anybody, and from these the scores of what looks alike.
+
+    Methods that read the things themselves score all of them. Somebody without choices gets what most people chose.
+    """
 
     def __init__(self, recommender: Recommender, things: Things) -> None:
         self.recommender, self.things = recommender, things
+        self.counts = counts_of(things.histories, things.chosen)
         warm, cold = things.look[: things.chosen], things.look[things.chosen :]
         alike = np.maximum(cold @ warm.T, 0.0)
         if things.chosen > ALIKE:
@@ -167,10 +191,21 @@ class Scorer:
 
     def scores(self, history: NDArray[np.int64], instead: Histories = ()) -> Scores:
         """(1 + others, things): a person's scores from 0 to 1, and on the same scale those of other histories."""
-        warm = self.recommender.score([history, *instead])
+        if not len(history) and not len(instead):
+            warm = self.counts[None].astype(np.float32)
+        else:
+            warm = self.recommender.score([history, *instead])
         low, high = warm[0].min(), warm[0].max()
         warm = (warm - low) / max(float(high - low), 1e-9)
+        if warm.shape[1] == len(self.things.ids):
+            whole: Scores = warm
+            return whole
         return np.concatenate([warm, warm @ self.passed], axis=1)
+
+    @property
+    def reads(self) -> bool:
+        """Whether the method reads the things themselves."""
+        return any(name in self.things.content for name in getattr(self.recommender, "__dataclass_fields__", {}))
 
 
 def reasons(scorer: Scorer, history: NDArray[np.int64], order: Sequence[int]) -> list[tuple[Reason, ...]]:
@@ -178,8 +213,7 @@ def reasons(scorer: Scorer, history: NDArray[np.int64], order: Sequence[int]) ->
     things = scorer.things
     cold = [at >= things.chosen for at in order]
     if not len(history):
-        said = [Reason("nobody chose it yet, but it looks like what people chose", 0.0)]
-        return [tuple(said) if new else () for new in cold]
+        return [(_usual(scorer, at),) for at in order]
     latest = list(dict.fromkeys(history[::-1].tolist()))[:LATEST]
     without = [history[history != item] for item in latest]
     scores = scorer.scores(history, without)[:, order]
@@ -188,8 +222,18 @@ def reasons(scorer: Scorer, history: NDArray[np.int64], order: Sequence[int]) ->
     for column, new in zip(falls.T, cold, strict=True):
         best = [int(at) for at in np.argsort(-column, kind="stable")[:REASONS] if column[at] > 0]
         link = "looks like what goes with" if new else "goes with"
+        if new and scorer.reads:
+            link = "nobody chose it yet; by what it is it goes with"
         found.append(tuple(_reason(things, latest[at], float(column[at]), link) for at in best))
     return found
+
+
+def _usual(scorer: Scorer, at: int) -> Reason:
+    """Why somebody of whom nothing is known is shown it."""
+    if at >= scorer.things.chosen:
+        return Reason("nobody chose it yet, but it looks like what people chose", 0.0)
+    count, people = int(scorer.counts[at]), len(scorer.things.people)
+    return Reason(f"{count} of {people} {'person' if people == 1 else 'people'} chose it", 0.0)
 
 
 def _reason(things: Things, item: int, worth: float, link: str) -> Reason:

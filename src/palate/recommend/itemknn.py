@@ -29,14 +29,19 @@ class ItemKNN:
         X = matrix_of(histories, items)
         lengths = np.sqrt(np.asarray(X.sum(axis=0))).astype(np.float32)
         k = min(self.neighbours, items)
-        self.nearest, self.alike = np.empty((items, k), np.int64), np.empty((items, k), np.float32)
+        self.nearest, self.alike = np.zeros((items, k), np.int64), np.zeros((items, k), np.float32)
         for start in range(0, items, BLOCK):
-            rows = np.arange(start, min(start + BLOCK, items))
-            together = (X[:, rows].T @ X).toarray()
-            cosine = together / (lengths[rows, None] * lengths[None, :] + self.shrink).clip(1e-9)
-            cosine[np.arange(len(rows)), rows] = 0.0
-            best = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
-            self.nearest[rows], self.alike[rows] = best, np.take_along_axis(cosine, best, axis=1)
+            stop = min(start + BLOCK, items)
+            # Only items that somebody chose together are looked at: few of a large catalogue.
+            together = (X[:, start:stop].T @ X).tocsr()
+            for item in range(start, stop):
+                row = slice(*together.indptr[item - start : item - start + 2])
+                others, counts = together.indices[row], together.data[row]
+                counts = np.where(others == item, 0.0, counts)
+                cosine = counts / (lengths[item] * lengths[others] + self.shrink).clip(1e-9)
+                best = np.argpartition(-cosine, k - 1)[:k] if len(others) > k else np.arange(len(others))
+                self.nearest[item, : len(best)] = others[best]
+                self.alike[item, : len(best)] = cosine[best]
         return self
 
     def score(self, histories: Histories) -> Scores:

@@ -1,0 +1,167 @@
+"""Ours beside cornac's and RecBole's own, on the same split, with as many settings tried and the same metric code.
+
+    python benchmarks/recommend_compare.py --data FILE [--methods ease,itemknn] [--library cornac] [--out DIR]
+
+Each library gets an environment of its own in DIR (made with pip where it is not there). It only learns and scores
+(`recommend_theirs.py` runs in it); what a score is worth is measured here. Every trial is kept, so the same command
+goes on where it was stopped. Learning is timed in processor seconds of one thread each, in turns: ours, theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.evaluate.intervals import bootstrap, paired
+from palate.evaluate.recommended_trials import kept_in
+from palate.evaluate.recommending import new_wishes, trial_of
+from palate.importers.interactions import Split, read_interactions
+from palate.metrics import recommending as measures
+from palate.recommend.methods import chosen
+
+PACKAGES = {
+    "cornac": ["cornac==3.0.1", "torch==2.13.0"],
+    "recbole": ["recbole", "torch==2.13.0", "numpy<2", "pandas<3", "setuptools<81", "scikit-learn<1.8"],
+}
+THEIRS: dict[str, dict[str, list[dict[str, Any]]]] = {
+    "cornac": {
+        "popularity": [{}],
+        "ease": [{"lamb": lamb} for lamb in (50.0, 200.0, 500.0, 1000.0, 2000.0, 4000.0)],
+        "itemknn": [{"k": k, "weighting": how} for k in (50, 200, 1000) for how in (None, "idf", "bm25")],
+        "als": [
+            {"k": k, "b": b, "lambda_u": p, "lambda_v": p} for k in (64, 128) for b in (0.01, 0.1) for p in (0.01, 0.1)
+        ],
+        "multvae": [{"beta": beta, "n_epochs": epochs} for beta in (0.1, 0.2, 0.5) for epochs in (50, 100)],
+    },
+    "recbole": {
+        "popularity": [{}],
+        "ease": [{"reg_weight": weight} for weight in (50.0, 200.0, 500.0, 1000.0, 2000.0, 4000.0)],
+        "itemknn": [{"k": k, "shrink": shrink} for k in (50, 200, 1000) for shrink in (0.0, 20.0, 100.0)],
+        "multvae": [{"anneal_cap": cap, "epochs": epochs} for cap in (0.1, 0.2, 0.5) for epochs in (50, 100)],
+        "multdae": [{"dropout_prob": share, "epochs": epochs} for share in (0.5, 0.3) for epochs in (50, 100)],
+        "diffrec": [{"noise_scale": scale, "epochs": epochs} for scale in (0.01, 0.1) for epochs in (50, 100)],
+        "ldiffrec": [{"n_cate": count, "epochs": epochs} for count in (1, 2) for epochs in (50, 100)],
+        "gru4rec": [{"dropout_prob": share, "epochs": epochs} for share in (0.2, 0.5) for epochs in (30, 60)],
+        "sasrec": [{"hidden_dropout_prob": share, "epochs": epochs} for share in (0.2, 0.5) for epochs in (30, 60)],
+        "bert4rec": [{"hidden_dropout_prob": share, "epochs": epochs} for share in (0.2, 0.5) for epochs in (60, 120)],
+    },
+}
+"""The settings that each library's tuning tries: as many as ours tries of the same method."""
+
+
+def environment(library: str, folder: Path) -> Path:
+    """The Python of the library's own environment, made where it is not there."""
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *PACKAGES[library]], check=True)
+        (folder / "ready").touch()
+    return python
+
+
+def told(split: Split, path: Path) -> None:
+    """The split in the one form that both sides read: items of all people in a row, and where each person's end."""
+    parts = {"train": split.train, "valid": split.valid, "test": split.test}
+    arrays: dict[str, Any] = {"items": np.array(split.items), "ordered": np.array(split.ordered)}
+    for name, histories in parts.items():
+        arrays[name] = np.concatenate([*histories, np.empty(0, np.int64)])
+        arrays[f"{name}_ends"] = np.cumsum([len(history) for history in histories])
+    np.savez(path, **arrays)
+
+
+def quality(scores: NDArray[np.float32], split: Split, known: list[Any], wanted: list[Any]) -> NDArray[np.float64]:
+    """NDCG@10 of everybody who is asked, as `palate evaluate recommend` counts it. (people,)"""
+    people, new = new_wishes(known, wanted)
+    found = []
+    for start in range(0, len(people), 1024):
+        some = people[start : start + 1024]
+        part = new[start : start + len(some)]
+        _, hits = measures.top_lists(scores[some], [known[person] for person in some], part, 10)
+        found.append(measures.ndcg(hits, np.array([len(want) for want in part]), 10))
+    assert scores.shape == (len(split.train), split.items)
+    return np.concatenate(found)
+
+
+def theirs(library: str, method: str, split: Split, python: Path, out: Path) -> dict[str, Any]:
+    """The settings that did best on `valid`, and NDCG@10 by person on `test`."""
+    tries = []
+    for number, settings in enumerate(THEIRS[library][method]):
+        kept = out / f"{method}-{number}.json"
+        if not kept.exists() or json.loads(kept.read_text())["settings"] != settings:
+            asked = [str(python), str(Path(__file__).with_name("recommend_theirs.py")), library, method]
+            scores = out / "scores.npz"
+            environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+            said = subprocess.run(
+                [*asked, json.dumps(settings), str(out / "split.npz"), str(scores)],
+                check=True,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environ,
+            )
+            facts = json.loads(said.stdout.strip().splitlines()[-1])
+            with np.load(scores, allow_pickle=False) as file:
+                valid = quality(file["valid"], split, split.train, split.valid)
+                test = quality(file["test"], split, split.known, split.test)
+            scores.unlink()
+            facts |= {"settings": settings, "valid": float(valid.mean()), "test": test.tolist()}
+            kept.write_text(json.dumps(facts))
+        tries.append(json.loads(kept.read_text()))
+    best: dict[str, Any] = max(tries, key=lambda one: one["valid"])
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--library", choices=list(PACKAGES), default="cornac")
+    parser.add_argument("--methods", default="popularity,itemknn,ease")
+    parser.add_argument("--out", type=Path, default=Path(".cache/recommend-compare"))
+    parser.add_argument("--env", type=Path, default=None)
+    given = parser.parse_args()
+    if given.data is None:
+        print(
+            json.dumps({"benchmark": "recommend compare", "skipped": "needs --data and another library's environment"})
+        )
+        return
+    split = read_interactions(given.data)
+    out = given.out / split.name / given.library
+    out.mkdir(parents=True, exist_ok=True)
+    told(split, out / "split.npz")
+    python = environment(given.library, given.env or given.out / f"{given.library}-env")
+    for method in chosen(given.methods):
+        if method.name not in THEIRS[given.library]:
+            print(json.dumps({"benchmark": "recommend compare", "method": method.name, "theirs": "has none"}))
+            continue
+        best = theirs(given.library, method.name, split, python, out)
+        kept = kept_in(given.out / split.name / "ours", split, method, 0)
+        ours = trial_of(method, split, {}, kept)
+        value = ours.of_people["ndcg@10"]
+        other = bootstrap(best["test"])
+        apart = paired(value, best["test"])
+        line = {
+            "benchmark": "recommend compare",
+            "data": split.name,
+            "method": method.name,
+            "library": best["library"],
+            "ours ndcg@10": round(float(value.mean()), 4),
+            "theirs ndcg@10": round(other.value, 4),
+            "ours - theirs": [round(number, 4) for number in (apart.value, *apart.ci95)],
+            "share of theirs": round(float(value.mean()) / other.value, 4),
+            "ours cpu s": round(ours.of_all["train-cpu-s"], 2),
+            "theirs cpu s": round(best["cpu_s"], 2),
+            "our settings": dict(ours.settings),
+            "their settings": best["settings"],
+        }
+        print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
