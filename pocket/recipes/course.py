@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recipes import checkpoints, schedule, work
+from recipes import checkpoints, schedule, together, work
 
 if TYPE_CHECKING:
     import torch
@@ -48,9 +48,10 @@ def chance(seed: int, step: int) -> tuple[np.random.Generator, random.Random]:
     """What a step draws pictures and words with; torch's own is seeded alike."""
     import torch
 
-    number = seed * 1_000_003 + step
+    rank, _ = together.share()
+    number = seed * 1_000_003 + step + 7_919 * rank
     torch.manual_seed(number)
-    return np.random.default_rng((seed, step)), random.Random(number)
+    return np.random.default_rng((seed, step, rank) if rank else (seed, step)), random.Random(number)
 
 
 class Course:
@@ -62,6 +63,8 @@ class Course:
         self.options, self.network, self.trained = options, network, trained
         self.folder: Path = work.folder(options.name)
         self.begin = checkpoints.restore(self.folder, network, trained) if options.resume else 0
+        self.batch = options.batch
+        options.batch = max(options.batch // together.share()[1], 1)
         self.history: list[dict[str, Any]] = []
         if options.resume:
             self.history = work.read_json(self.folder / "state.json")["history"]
@@ -82,40 +85,45 @@ class Course:
         started = time.monotonic()
         for step in range(self.begin, options.steps):
             schedule.set_rate(self.trained, options.rate * schedule.learning_rate(step, options.steps, warm))
-            for name, value in self.descend(*loss(step)).items():
+            said, stop = self.descend(*loss(step), told=bool(told_to_stop))
+            for name, value in said.items():
                 running[name].append(value)
             if after is not None:
                 after(step)
             done = step + 1
             if done % LOGGED_EVERY == 0:
-                said = " ".join(f"{name} {np.mean(values):.4f}" for name, values in sorted(running.items()))
-                speed = options.batch * (done - self.begin) / (time.monotonic() - started)
-                print(f"[{done}/{options.steps}] {said} {speed:.0f}/s", flush=True)
+                together.same(self.network)
+            if done % LOGGED_EVERY == 0 and together.share()[0] == 0:
+                words = " ".join(f"{name} {np.mean(values):.4f}" for name, values in sorted(running.items()))
+                speed = self.batch * (done - self.begin) / (time.monotonic() - started)
+                print(f"[{done}/{options.steps}] {words} {speed:.0f}/s", flush=True)
                 running.clear()
-            last = done in (options.steps, options.stop_after) or bool(told_to_stop)
-            if done % options.every == 0 or last:
+            last = done in (options.steps, options.stop_after) or stop
+            if (done % options.every == 0 or last) and together.share()[0] == 0:
                 self.note(done, earlier + round(time.monotonic() - started), measured())
             if last:
                 break
-        return self.history[-1]
+        return self.history[-1] if self.history else {}
 
-    def descend(self, total: torch.Tensor, said: dict[str, float]) -> dict[str, float]:
-        """One step down, no gradient longer than 1."""
+    def descend(self, total: torch.Tensor, said: dict[str, float], *, told: bool) -> tuple[dict[str, float], bool]:
+        """One step down, no gradient longer than 1; whether any of the processes was told to stop."""
         import torch
 
         total.backward()  # type: ignore[no-untyped-call]
         moved = [weight for optimiser in self.trained for group in optimiser.param_groups for weight in group["params"]]
+        stop = together.average(moved, float(told)) > 0
         torch.nn.utils.clip_grad_norm_(moved, 1.0)
         for optimiser in self.trained:
             optimiser.step()
             optimiser.zero_grad()
-        return said
+        return said, stop
 
     def note(self, done: int, seconds: int, found: dict[str, Any]) -> None:
         """A row of the history, and a checkpoint that holds it."""
         self.history.append({"step": done, "seconds": seconds, **found})
         print(self.history[-1], flush=True)
-        state = {"step": done, "options": vars(self.options), "history": self.history}
+        options = {**vars(self.options), "batch": self.batch}
+        state = {"step": done, "options": options, "history": self.history}
         checkpoints.save(self.folder, self.network, self.trained, state)
 
 

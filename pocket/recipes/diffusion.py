@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import autoencoder, captions, checkpoints, clip, course, pictures, work
+from recipes import autoencoder, captions, checkpoints, clip, course, pictures, together, work
 
 if TYPE_CHECKING:
     import torch
@@ -165,7 +165,8 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
     titles = {name: info["name"] for name, info in work.read_json(work.folder() / "sets.json").items()}
     vae = trained_autoencoder(work.folder(options.autoencoder))
-    latents = latents_of(vae, shown, folder)
+    with together.in_turn():
+        latents = latents_of(vae, shown, folder)
     tower, words = text_tower(work.folder(options.clip))
     unet = unet_of(options.width, tower.config.hidden_size).to(memory_format=torch.channels_last)
     eager_attention(unet)
@@ -201,7 +202,8 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
 
     trained: list[torch.optim.Optimizer] = [torch.optim.AdamW(unet.parameters(), lr=options.rate, weight_decay=0.01)]
     last = course.Course(options, both, trained).run(loss, measured, warm=options.steps // 20 + 1, after=after)
-    pipeline_of(vae, tower, words, both["average"]).save_pretrained(folder / "pipeline")
+    if together.share()[0] == 0:
+        pipeline_of(vae, tower, words, both["average"]).save_pretrained(folder / "pipeline")
     return last
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import bpe, captions, checkpoints, clip, course, pictures, schedule, vq, work
+from recipes import bpe, captions, checkpoints, clip, course, pictures, schedule, together, vq, work
 
 if TYPE_CHECKING:
     import torch
@@ -252,7 +252,9 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     network.model.vqmodel.requires_grad_(False)
     # The codes' vectors are known before the first step; only what they mean has to be learned.
     network.model.generation_embeddings.load_state_dict(network.model.vqmodel.quantize.embedding.state_dict())
-    lessons = Lessons(words, shown, rows, codes_of(network.model.vqmodel, shown, folder / "codes.npy"))
+    with together.in_turn():
+        codes = codes_of(network.model.vqmodel, shown, folder / "codes.npy")
+    lessons = Lessons(words, shown, rows, codes)
 
     def loss(step: int) -> course.Loss:
         draw, wording = course.chance(options.seed, step)
