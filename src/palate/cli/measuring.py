@@ -88,23 +88,6 @@ def evaluate_recommend(
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 
-def evaluate_converse(
-    data: Annotated[Path, typer.Option("--data", help="The folder of inspired_dev.tsv and inspired_test.tsv.")],
-    films: Annotated[
-        Path | None, typer.Option("--films", help="MovieLens' items.csv, for what it says of the same films.")
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
-    json: AsJson = False,
-) -> None:
-    """Which film a recommender names next in real conversations: retrieval against the offline suggester."""
-    from palate.cli import printing
-    from palate.evaluate.conversing import evaluate_converse as measure
-
-    answer = measure(data, films=films, seed=seed, out=out or run_folder("converse"))
-    printing.as_json(answer.as_json()) if json else printing.report(answer)
-
-
 def scenarios(json: AsJson = False) -> None:
     """What can be measured, of which aspects, and what each needs."""
     from palate.cli import printing
@@ -210,42 +193,47 @@ def scenario_command(name: str) -> Callable[..., None]:
     return command
 
 
-SCENARIO_COMMANDS: dict[str, str] = {}
+SCENARIO_COMMANDS = {
+    "pictures": "What each model drew beside the others: FID, KID, CMMD, coverage, variety, copies.",
+}
 """Scenarios that are commands by themselves, and what their help says."""
 
 
 def compare(
     first: Annotated[Path, typer.Argument(help="The folder of a run.")],
     second: Annotated[Path, typer.Argument(help="The folder of another run of the same scenario.")],
+    by: Annotated[str, typer.Option("--by", help="The correction for many metrics: holm, or bh.")] = "holm",
     json: AsJson = False,
 ) -> None:
     """What differs between two runs, and whether it is more than noise."""
     from palate.cli import printing
     from palate.evaluate.runs import compare as differences
 
-    found = differences(first, second)
+    found = differences(first, second, by=by)
     if json:
         rows = [
-            {"metric": row.name, "first": row.first.value, "second": row.second.value, "p": row.p, "sure": row.sure}
+            {"metric": row.name, "first": row.first.value, "second": row.second.value}
+            | {"p": row.p, "adjusted": row.adjusted, "paired": row.paired, "sure": row.sure}
             for row in found
         ]
         printing.as_json({"differences": rows})
         return
     printing.table(
-        ("metric", "first", "second", "change", "p", ""),
+        ("metric", "first", "second", "change", "p", "corrected", ""),
         [
             (
                 row.name,
                 f"{row.first.value:.4g}",
                 f"{row.second.value:.4g}",
                 f"{row.change:+.4g}",
-                f"{row.p:.3g}",
+                f"{row.p:.3g}" + (" by case" if row.paired else ""),
+                f"{row.adjusted:.3g}",
                 "sure" if row.sure else "",
             )
             for row in found
         ],
     )
-    printing.note("sure: chance alone would hardly part them so far, with so many metrics looked at (Holm, 5 %)")
+    printing.note(f"sure: chance alone would hardly part them so far, with so many metrics looked at ({by}, 5 %)")
 
 
 def gate(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from palate.errors import PalateError
+from palate.evaluate.paired import CORRECTIONS, compared_by_case, sign_flip
 from palate.evaluate.report import Metric
 
 WIDTH_OF_95 = 2 * 1.959964
@@ -27,6 +28,10 @@ class Difference:
     second: Metric
     p: float
     sure: bool
+    adjusted: float = 1.0
+    """p, corrected for how many metrics were looked at."""
+    paired: bool = False
+    """Whether the same cases were compared one by one."""
 
     @property
     def change(self) -> float:
@@ -58,23 +63,30 @@ def read_run(folder: Path) -> tuple[str, dict[str, Metric]]:
         raise PalateError("run_unreadable", f"summary.json is not a run's: {error}", about=str(folder)) from None
 
 
-def compare(first: Path, second: Path) -> list[Difference]:
+def compare(first: Path, second: Path, *, by: str = "holm") -> list[Difference]:
     """Metrics that both runs have, the surest difference first.
 
-    The runs are taken as independent, so the test is cautious where they asked the same cases. Holm's correction (1979)
-    keeps the chance that any `sure` is wrong below 5 %. What has no interval, such as seconds, is never sure.
+    Where both runs kept a metric's values by case, and the cases are the same, signs are flipped case by case;
+    elsewhere the runs are taken as independent, which is cautious. `holm` keeps the chance that any `sure` is wrong
+    below 5 %, `bh` the share of the sure that is. What has no interval, such as seconds, is never sure.
     """
+    if by not in CORRECTIONS:
+        raise PalateError(
+            "unknown_correction", f"there is no correction '{by}'", hint=f"one of {', '.join(CORRECTIONS)}"
+        )
     (scenario, before), (other, after) = read_run(first), read_run(second)
     if scenario != other:
         raise PalateError("runs_differ", f"a run of '{scenario}' and one of '{other}' have nothing to compare")
     shared = [name for name in before if name in after]
-    p = {name: p_value(before[name], after[name]) for name in shared}
-    order = sorted(shared, key=lambda name: p[name])
-    found, still = [], True
-    for place, name in enumerate(order):
-        still = still and p[name] * (len(order) - place) <= SURE
-        found.append(Difference(name, before[name], after[name], p[name], still))
-    return found
+    cases = compared_by_case(first, second)
+    p = {name: sign_flip(*cases[name]) if name in cases else p_value(before[name], after[name]) for name in shared}
+    adjusted = dict(zip(shared, CORRECTIONS[by]([p[name] for name in shared]), strict=True))
+    return [
+        Difference(
+            name, before[name], after[name], p[name], bool(adjusted[name] <= SURE), float(adjusted[name]), name in cases
+        )
+        for name in sorted(shared, key=lambda name: p[name])
+    ]
 
 
 def p_value(first: Metric, second: Metric) -> float:
