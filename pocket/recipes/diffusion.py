@@ -70,6 +70,13 @@ def how_often(families: int) -> float:
     return next(often for least, often in SHARED if families >= least)
 
 
+def chances_of(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
+    """(n,) of these pictures, summing to 1."""
+    shared = captions.families_per_concept(rows)
+    often = np.array([how_often(shared[captions.concept(row)]) for row in rows])
+    return often / float(often.sum())
+
+
 def text_tower(source: Any) -> tuple[CLIPTextModel, Any]:
     """The pocket CLIP's words half and its tokenizer, from the trained checkpoint."""
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -172,9 +179,7 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     eager_attention(unet)
     both = torch.nn.ModuleDict({"unet": unet, "average": copy.deepcopy(unet).requires_grad_(False)})
     noise = noise_of()
-    shared = captions.families_per_concept([rows[i] for i in train])
-    weights = np.array([how_often(shared[captions.concept(rows[i])]) for i in train])
-    weights /= weights.sum()
+    weights = chances_of([rows[i] for i in train])
 
     def told(texts: list[str]) -> torch.Tensor:
         ids = words(texts, padding="max_length", max_length=clip.LONGEST, truncation=True, return_tensors="pt")

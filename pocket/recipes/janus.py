@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import bpe, captions, checkpoints, clip, course, pictures, schedule, together, vq, work
+from palate.personalise.template import wording_of
+from recipes import bpe, captions, checkpoints, clip, course, diffusion, pictures, schedule, together, vq, work
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +31,8 @@ BOS, EOS, PAD = "<|startoftext|>", "<|endoftext|>", "<|pad|>"
 PERSON, ASSISTANT = "<|user|>", "<|assistant|>"
 MARKS = [BOS, EOS, PAD, BEGIN, END, PLACE, PERSON, ASSISTANT]
 QUESTION = "what is this"
-HISTORY = 2
-"""Pictures before the one to draw in training; a position costs as much as a word, so a few teach what many mean."""
+HISTORIES = (0, 1, 2, 2, 3)
+"""Pictures before the one to draw, one of these a batch: a few teach what many mean."""
 WITHOUT_WORDS = 0.1
 
 
@@ -129,10 +130,6 @@ def to_name() -> str:
     return f"{PERSON}{BEGIN}{PLACE * PLACES}{END} {QUESTION} {ASSISTANT}"
 
 
-def after_history() -> str:
-    return f"{PERSON}{(BEGIN + PLACE * PLACES + END) * HISTORY}{ASSISTANT}{BEGIN}"
-
-
 def drawing_loss(network: Any, ids: Any, mask: Any, codes: torch.Tensor, seen: Any | None) -> torch.Tensor:
     """Cross-entropy of the codes (b, 64) after the tokens (b, t), which may hold places for pictures `seen`."""
     import torch
@@ -166,9 +163,11 @@ class Lessons:
         self, words: Any, shown: NDArray[np.uint8], rows: list[dict[str, Any]], codes: NDArray[np.int64]
     ) -> None:
         self.words, self.shown, self.rows, self.codes = words, shown, rows, codes
-        self.of_look: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self.wording = wording_of(words)
+        self.groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for index, row in enumerate(rows):
-            self.of_look[row["set"], " ".join(captions.looks(row))].append(index)
+            for group in dict.fromkeys(groups_of(row)):
+                self.groups[group].append(index)
 
     def loss(
         self, network: Any, kind: str, chosen: NDArray[np.int64], texts: list[str], rng: random.Random
@@ -184,18 +183,46 @@ class Lessons:
             answers = ids.masked_fill((asked.cumsum(1) == 0) | asked, -100)
             return naming_loss(network, ids, mask, answers, clip.pixels(self.shown[chosen]))
         if kind == "next":
-            batch = self.words([after_history()] * len(chosen), return_tensors="pt")
-            looks = [(self.rows[i]["set"], " ".join(captions.looks(self.rows[i]))) for i in chosen]
-            before = [index for look in looks for index in rng.choices(self.of_look[look], k=HISTORY)]
-            return drawing_loss(
-                network, batch["input_ids"], batch["attention_mask"], codes, clip.pixels(self.shown[before])
-            )
+            return self._next(network, chosen, codes, rng)
         batch = self.words([to_draw(text) for text in texts], padding=True, return_tensors="pt")
-        ids = batch["input_ids"]
-        silent = torch.tensor([rng.random() < WITHOUT_WORDS for _ in texts])[:, None]
-        kept = (ids == self.words.bos_token_id) | (ids == self.words.convert_tokens_to_ids(BEGIN))
-        ids = ids.masked_fill(silent & ~kept, self.words.pad_token_id)
-        return drawing_loss(network, ids, batch["attention_mask"], codes, None)
+        silent = torch.tensor([rng.random() < WITHOUT_WORDS for _ in texts])
+        return drawing_loss(network, self._silenced(batch["input_ids"], silent), batch["attention_mask"], codes, None)
+
+    def _next(self, network: Any, chosen: NDArray[np.int64], codes: torch.Tensor, rng: random.Random) -> torch.Tensor:
+        """As many pictures before each as the batch's draw says, half of them with words."""
+        import torch
+
+        count = rng.choice(HISTORIES)
+        before = [self.history(int(index), count, rng) for index in chosen]
+        told = [[captions.canonical(self.rows[i]) if rng.random() < 0.5 else "" for i in row] for row in before]
+        batch = self.words([self.wording.text(said, PLACES) for said in told], padding=True, return_tensors="pt")
+        silent = torch.tensor([rng.random() < WITHOUT_WORDS for _ in before])
+        ids = self._silenced(batch["input_ids"], silent)
+        seen = [index for row, quiet in zip(before, silent.tolist(), strict=True) if not quiet for index in row]
+        pictures_seen = clip.pixels(self.shown[seen]) if seen else None
+        return drawing_loss(network, ids, batch["attention_mask"], codes, pictures_seen)
+
+    def _silenced(self, ids: Any, silent: torch.Tensor) -> Any:
+        """Nothing but the beginning and the mark that begins the new picture: what guidance leads away from."""
+        kept = ids == self.words.bos_token_id
+        kept[:, -1] = True
+        return ids.masked_fill(silent[:, None] & ~kept, self.words.pad_token_id)
+
+    def history(self, index: int, count: int, rng: random.Random) -> list[int]:
+        """Other pictures that share something with this one: how it looks, what it shows, or what it is about."""
+        first = rng.choice(groups_of(self.rows[index]))
+        for group in (first, *groups_of(self.rows[index])):
+            others = self.groups[group]
+            if len(others) > count:
+                return [other for other in rng.sample(others, count + 1) if other != index][:count]
+        return rng.choices([other for other in self.groups[first] if other != index] or [index], k=count)
+
+
+def groups_of(row: dict[str, Any]) -> list[tuple[str, ...]]:
+    """What a picture may share with others, what makes a look twice as often as the other two."""
+    look = ("look", row["set"], " ".join(captions.looks(row)))
+    topic = [("topic", row["set"], row["categories"][0])] if row["categories"] else []
+    return [look, look, ("thing", captions.concept(row)), *topic]
 
 
 def codes_of(network: Any, shown: NDArray[np.uint8], path: Path) -> NDArray[np.int64]:
@@ -255,11 +282,13 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     with together.in_turn():
         codes = codes_of(network.model.vqmodel, shown, folder / "codes.npy")
     lessons = Lessons(words, shown, rows, codes)
+    chances = diffusion.chances_of([rows[i] for i in train])
 
     def loss(step: int) -> course.Loss:
         draw, wording = course.chance(options.seed, step)
-        kind = wording.choices(("draw", "name", "next"), (5, 3, 1))[0]
-        chosen = draw.choice(train, options.batch // 2 if kind == "next" else options.batch, replace=False)
+        kind = wording.choices(("draw", "name", "next"), (5, 3, 2))[0]
+        count = options.batch // 2 if kind == "next" else options.batch
+        chosen = draw.choice(train, count, replace=False, p=chances)
         texts = [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in chosen]
         if kind == "name":
             texts = [captions.canonical(rows[i]) for i in chosen]

@@ -1,11 +1,13 @@
 """The recipes of the pocket Janus: codes and words."""
 
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from pocket_world import small_world
-from recipes import checkpoints, janus, vq, work
+from recipes import captions, checkpoints, janus, vq, work
 from transformers import PreTrainedTokenizerFast
 
 
@@ -72,3 +74,23 @@ def test_two_steps_of_janus_train_and_it_draws_and_names(tmp_path: Path, monkeyp
     asked = words([janus.to_name()], return_tensors="pt")
     told = network.generate(**asked, pixel_values=torch.zeros(1, 3, 64, 64), max_new_tokens=3)
     assert told.shape[0] == 1
+
+
+def test_a_history_shares_something_with_what_comes_next_and_never_holds_it() -> None:
+    rows = [
+        {"set": "ri", "icon": name, "name": name, "variant": variant, "also": [], "categories": [kind], "tint": 0}
+        | {"deep": 0.0, "stroke": 0.0, "round": 0, "colours": 1}
+        for variant in ("outline", "filled")
+        for name, kind in (("cat", "animals"), ("dog", "animals"), ("cup", "food"), ("pan", "food"))
+    ]
+    texts = [captions.canonical(row) for row in rows]
+    words = janus.tokenizer_from(texts, 600)
+    lessons = janus.Lessons(words, np.zeros((8, 64, 64, 3), np.uint8), rows, np.zeros((8, 64), np.int64))
+    for seed in range(60):
+        index = seed % 8
+        history = lessons.history(index, 2, random.Random(seed))
+        assert len(history) == 2
+        assert index not in history
+        groups = [set(janus.groups_of(rows[other])) & set(janus.groups_of(rows[index])) for other in history]
+        assert all(groups)
+    assert lessons.history(0, 0, random.Random(0)) == []
