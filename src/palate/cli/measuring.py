@@ -194,6 +194,7 @@ def scenario_command(name: str) -> Callable[..., None]:
 
 
 SCENARIO_COMMANDS = {
+    "longitudinal": "Sixty rounds of made people's lives: satisfaction, drift, variety, exposure; tests on traffic.",
     "pictures": "What each model drew beside the others: FID, KID, CMMD, coverage, variety, copies.",
 }
 """Scenarios that are commands by themselves, and what their help says."""

@@ -72,7 +72,7 @@ def evaluate_all(
     asked = {scenario.name: (name, scenario) for name, scenario in ((n, named(n)) for n in _names(names))}
     scenarios = [scenario for _, scenario in asked.values()]
     lacking = {one.name: why for one in scenarios if (why := one.lacking(data, hub)) is not None}
-    sizes = planned([one for one in scenarios if one.name not in lacking], seconds)
+    sizes = planned([one for one in scenarios if one.name not in lacking], seconds / slowness())
     out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Outcome] = {}
     waiting = dict(sizes)
@@ -245,6 +245,14 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return said.stdout.strip() or None
+
+
+def slowness(work: float = 0.2) -> float:
+    """How many times longer than on a quiet machine a moment's work takes, by the clock; at least 1."""
+    began, worked = time.perf_counter(), time.process_time()
+    while time.process_time() - worked < work:
+        sum(range(10_000))
+    return max((time.perf_counter() - began) / work, 1.0)
 
 
 def peak_megabytes() -> float:
