@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from palate.catalogue import conversations
 from palate.catalogue.conversations import Turn
 from palate.people import entering, holdings
+from palate.people.gate import ACTIONS, Principal
 from palate.serve.openapi import text
 from palate.serve.shapes import Refusal
 from palate.steer.steering import begin
@@ -94,6 +95,9 @@ ROWS: dict[str, Row] = {
     "POST /api/v1/taste/resume": Row(200, 200, 200, None, "choose"),
     "POST /api/v1/taste/reset": Row(200, 200, 200, None, "choose"),
     "GET /api/v1/recommend": Row(200, 200, 200),
+    "POST /api/v1/converse": Row(200, 200, 200, {"said": "a red circle"}),
+    "GET /api/v1/converse/{id}": Row(200, 404, 404),
+    "DELETE /api/v1/converse/{id}": Row(204, 404, 404),
     "POST /api/v1/personalise": Row(202, 202, 202, {"count": 1}, "draw"),
     "POST /api/v1/imports": Row(403, 403, 422, {"folder": "/nowhere", "kind": "models"}, "admin"),
     "POST /api/v1/specify": Row(403, 403, 404, {"models": ["nobody"]}, "admin"),
@@ -129,6 +133,9 @@ class People:
         self.world.key(self.a, "read", "choose")
         with self.world.serving.home.read() as connection:
             return entering.keys_of(connection, self.a)[-1].id
+
+    def fresh_talk(self) -> str:
+        return self.world.serving.talks.begin(Principal(self.a, "A", "member", frozenset(ACTIONS), "here"))
 
     def fresh_conversation(self) -> str:
         """Of A's, with a slate that waits for an answer and was not drawn."""
@@ -182,6 +189,7 @@ def ask(people: People, client: TestClient, operation: str) -> Any:
             "media": people.things["picture"],
             "models": "m-white",
             "keys": people.fresh_key() if kind == "keys" else "",
+            "converse": people.fresh_talk() if kind == "converse" else "",
             "steer": people.fresh_conversation() if kind == "steer" else "",
         }.get(kind, "nobody")
     if row.body == "file":

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from palate.people import errands as errand_rows
-from palate.serve import asking, images, looking, making, personal, sign_in, steering
+from palate.serve import asking, images, looking, making, personal, sign_in, steering, talking
 from palate.serve.errors import SAID, answer_errors
 from palate.serve.guarding import Guard
 from palate.serve.serving import Here, Owning, Serving
@@ -45,7 +45,7 @@ def routes_only() -> FastAPI:
         generate_unique_id_function=lambda route: f"{route.name}_{'v1' if route.path.startswith('/v1') else 'api'}",
         separate_input_output_schemas=False,
     )
-    for part in (sign_in, looking, asking, making, steering, personal):
+    for part in (sign_in, looking, asking, making, steering, personal, talking):
         app.include_router(part.routes, prefix="/api/v1", responses=SAID)
     app.include_router(images.routes, prefix="/v1")
     app.get(

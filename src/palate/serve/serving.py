@@ -19,6 +19,7 @@ from palate.serve.library import Shelf
 from palate.serve.media import Media
 from palate.serve.metrics import Metrics
 from palate.serve.rates import Rate
+from palate.serve.talks import Talks
 from palate.studio import Studio
 
 COOKIE = "palate_visit"
@@ -59,6 +60,8 @@ class Serving:
             self.errands = Errands(studio, self.shelf)
             self._open.callback(self.media.close)
             self._open.callback(self.errands.close)
+            self.talks = Talks(studio, self.shelf, self.errands)
+            self._open.callback(self.talks.close)
         except BaseException:
             self._open.close()
             raise

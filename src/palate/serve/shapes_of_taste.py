@@ -1,4 +1,4 @@
-"""What goes in and out as JSON for one person: steering, what is believed of them, what is for them."""
+"""What goes in and out as JSON for one person: steering, what is believed of them, what is for them, talks."""
 
 from __future__ import annotations
 
@@ -135,3 +135,54 @@ class Personalise(Shape):
     count: Annotated[int, Field(ge=1, le=16)] = 4
     seed: Annotated[int, Field(ge=0, le=2**31)] | None = None
     """Any where none is said."""
+
+
+# -- talking -----------------------------------------------------------------------------------------------------
+
+
+class Saying(Shape):
+    said: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    talk: Id | None = None
+    """Which talk goes on; a new one begins where none is named."""
+
+
+class Claim(Shape):
+    """A sentence, and the ids of what it rests on (`model:...`, `picture:...`, `choice:...`)."""
+
+    text: str
+    rests_on: list[str]
+
+
+class Thing(Shape):
+    id: str
+    name: str
+    score: float
+
+
+class Exchange(Shape):
+    said: str
+    intent: str
+    """How it was understood."""
+    prompt: str
+    """What is wanted after it, in words, and what is not."""
+    negative: str
+    text: str
+    claims: list[Claim]
+    models: list[Thing]
+    pictures: list[Thing]
+    notes: list[str]
+    question: str | None
+    options: list[str]
+    writer: str
+    fallback: str | None
+    """Why the language model that was set did not write this."""
+
+
+class Said(Shape):
+    talk: str
+    exchange: Exchange
+
+
+class Talk(Shape):
+    talk: str
+    exchanges: list[Exchange]

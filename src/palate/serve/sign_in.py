@@ -30,7 +30,7 @@ def _session(principal: Principal, csrf: str | None) -> shapes.Session:
         "steer": can["draw"] and can["choose"],
         "recommend": True,
     }
-    extra |= {"personalise": can["draw"], "converse": False}
+    extra |= {"personalise": can["draw"], "converse": True}
     return shapes.Session(person=_person(principal), csrf=csrf, can={**can, **extra})
 
 
@@ -180,3 +180,4 @@ def _erase(here: Serving, person: str) -> None:
     here.errands.forget(person)
     erasing.erase(here.home, person)
     here.shelf.forget_own(person)
+    here.talks.forget(person)

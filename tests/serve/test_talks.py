@@ -1,0 +1,73 @@
+"""Talking over HTTP: answers with what they rest on, drawing as a job, and each talk its person's alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from serving_world import World
+from starlette.testclient import TestClient
+
+CONVERSE = "/api/v1/converse"
+
+
+def say(client: TestClient, said: str, talk: str | None = None) -> dict[str, Any]:
+    taken = client.post(CONVERSE, json={"said": said, "talk": talk})
+    assert taken.status_code == 200, taken.text
+    answer: dict[str, Any] = taken.json()
+    return answer
+
+
+def test_an_answer_names_models_and_pictures_and_what_it_rests_on(world: World) -> None:
+    client = world.owner
+    exchange = say(client, "a red circle")["exchange"]
+    assert exchange["intent"] == "ask"
+    assert exchange["prompt"] == "a red circle"
+    assert len(exchange["models"]) == 3
+    assert exchange["pictures"]
+    assert all(claim["rests_on"] for claim in exchange["claims"])
+    assert exchange["models"][0]["name"] in exchange["text"]
+    for picture in exchange["pictures"]:
+        assert client.get(f"/api/v1/media/{picture['id']}").status_code == 200
+
+
+def test_a_talk_goes_on_where_it_was_and_draws_as_a_job(world: World) -> None:
+    client = world.browser(world.person("A"))
+    talk = say(client, "a red circle")["talk"]
+    drawn = say(client, "draw it", talk)["exchange"]
+    assert drawn["intent"] == "draw"
+    job = client.get("/api/v1/jobs").json()["items"][0]
+    assert (job["kind"], job["state"]) == ("draw", "done")
+    own = drawn["pictures"][0]["id"]
+    assert client.get(f"/api/v1/pictures/{own}").json()["mine"] is True
+    assert world.owner.get(f"/api/v1/media/{own}").status_code == 404
+    told = client.get(f"{CONVERSE}/{talk}").json()
+    assert [exchange["said"] for exchange in told["exchanges"]] == ["a red circle", "draw it"]
+
+
+def test_a_guest_talks_and_has_nothing_drawn(world: World) -> None:
+    client = world.browser(world.person("G", "guest"))
+    talk = say(client, "a red circle")["talk"]
+    refused = say(client, "draw it", talk)["exchange"]
+    assert "Nothing was drawn" in refused["text"]
+    assert client.get("/api/v1/jobs").json()["total"] == 0
+
+
+def test_a_key_may_no_more_in_a_talk_than_elsewhere(world: World) -> None:
+    visitor = world.browser("me")
+    talk = say(visitor, "a red circle")["talk"]
+    narrow = world.with_key(world.key("me", "read"))
+    assert "this needs the right to choose" in say(narrow, "I like the first", talk)["exchange"]["text"]
+    assert visitor.get("/api/v1/choices").json()["total"] == 0
+    assert "Kept" in say(visitor, "I like the first", talk)["exchange"]["text"]
+    assert visitor.get("/api/v1/choices").json()["total"] == 1
+
+
+def test_a_talk_is_its_persons_alone_and_forgotten_with_them(world: World) -> None:
+    id = world.person("A")
+    a, b = world.browser(id), world.browser(world.person("B"))
+    talk = say(a, "a red circle")["talk"]
+    assert b.get(f"{CONVERSE}/{talk}").status_code == 404
+    assert b.post(CONVERSE, json={"said": "why?", "talk": talk}).status_code == 404
+    assert b.delete(f"{CONVERSE}/{talk}").status_code == 404
+    assert a.delete("/api/v1/me").status_code == 204
+    assert talk not in world.serving.talks._held
