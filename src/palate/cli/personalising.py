@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,8 @@ from palate.cli.options import AsJson, Hub, studio
 from palate.errors import PalateError
 
 if TYPE_CHECKING:
+    from palate.evaluate.personalise_planted import PlantedDesign
+    from palate.evaluate.report import Report
     from palate.personalise.grpo import GrpoConfig
     from palate.personalise.guard import GuardConfig
     from palate.personalise.histories import Windows
@@ -170,7 +173,13 @@ def grpo(
 
 
 def evaluate(
-    data: Data,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="As for training; with --planted pictures with a labels.csv.")
+    ] = None,
+    planted: Annotated[
+        bool,
+        typer.Option("--planted", help="Made people whose taste is known, of --data or of the hub's own pictures."),
+    ] = False,
     pictures: Posters = None,
     people: Annotated[int, typer.Option("--people", min=10, help="Windows of the last tenth of time.")] = 200,
     janus: Base = None,
@@ -195,17 +204,39 @@ def evaluate(
     from palate.cli import printing
     from palate.cli.measuring import run_folder
     from palate.evaluate.personalise import PersonaliseDesign, evaluate_personalise
+    from palate.evaluate.personalise_planted import PlantedDesign
     from palate.personalise.opening import Networks
     from palate.settings import home_folder, read
 
-    home = home_folder(hub)
-    networks = Networks(clip, dino, judge, head, device)
+    home, place = home_folder(hub), out or run_folder("personalise")
     base = janus or read(home).personaliser
-    design = PersonaliseDesign(people, base, networks, tuple(unseen or ()), seed=seed)
-    place = out or run_folder("personalise")
+    if data is None and not planted:
+        raise PalateError("nothing_asked", "say on what to measure", hint="--data DIR, or --planted")
     with printing.progress(quiet=json) as progress:
-        answer = evaluate_personalise(data, design, home=home, pictures=pictures, out=place, progress=progress)
+        if data is None or planted:
+            answer = _planted(
+                data, PlantedDesign(people, base, (unseen or ["plain-look"])[0], device, seed), hub, place, progress
+            )
+        else:
+            design = PersonaliseDesign(
+                people, base, Networks(clip, dino, judge, head, device), tuple(unseen or ()), seed=seed
+            )
+            answer = evaluate_personalise(data, design, home=home, pictures=pictures, out=place, progress=progress)
     printing.as_json(answer.as_json()) if json else printing.report(answer)
+
+
+def _planted(
+    data: Path | None, design: PlantedDesign, hub: str | None, place: Path, progress: Callable[[str, int, int], None]
+) -> Report:
+    from palate.evaluate.personalise_planted import evaluate_planted
+    from palate.personalise.planted import pool_of_home, read_pool
+    from palate.settings import home_folder
+
+    if data is not None:
+        return evaluate_planted(read_pool(data), design, home=home_folder(hub), out=place, progress=progress)
+    with studio(hub) as opened:
+        pool = pool_of_home(opened.home, opened.look)
+        return evaluate_planted(pool, design, home=opened.home.folder, out=place, progress=progress)
 
 
 def _settings(shelf: Shelf, said: list[str], steps: int, seed: int) -> tuple[GrpoConfig, GuardConfig]:

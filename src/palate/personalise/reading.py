@@ -13,6 +13,7 @@ from palate.catalogue.home import Home
 from palate.catalogue.records import Drawing
 from palate.errors import PalateError
 from palate.personalise.histories import Collection, Item, Source, collected
+from palate.personalise.planted import LABELS, planted_people, read_pool
 from palate.safety.pictures import LIMITS
 from palate.writers.lines import clean
 
@@ -30,13 +31,15 @@ def read_collection(folder: Path, *, pictures: Path | None = None, liked: float 
         return read_ml_100k(folder, pictures=pictures, liked=liked)
     if (folder / "ratings.csv").is_file():
         return read_ml_latest(folder, pictures=pictures, liked=liked)
+    if (folder / LABELS).is_file():
+        return planted_people(read_pool(folder).part(held=False))[0]
     if _pixelrec_files(folder) is not None:
         return read_pixelrec(folder, pictures=pictures)
     raise PalateError(
         "collection_unknown",
         "these are no choices of things with pictures",
         about=str(folder),
-        hint="MovieLens (u.data, or ratings.csv) with posters, or PixelRec's interaction, item_info and covers",
+        hint="MovieLens (u.data or ratings.csv) with posters, PixelRec's interaction, item_info, covers; or labels.csv",
     )
 
 

@@ -17,8 +17,8 @@ from palate.personalise.rewards import Floats
 
 Against = Literal["history", "target", "future"]
 PAPER = "arXiv 2506.01704"
-SIDE = 96
-"""Structure is compared at so many pixels a side, as large as a real poster of the smallest data set."""
+SIDE = 64
+"""Structure and sharpness are compared at so many pixels a side: what the pocket draws, and nearly a real poster."""
 Maps = list[NDArray[np.float32]]
 
 

@@ -143,6 +143,6 @@ def frugally(janus: Janus, wanted: bool) -> None:
     language: Any = janus.network.model.language_model
     if wanted:
         language.gradient_checkpointing_enable({"use_reentrant": False})
-    elif getattr(language, "is_gradient_checkpointing", False):
+    elif language.training:
         language.gradient_checkpointing_disable()
     language.train(wanted)

@@ -1,0 +1,247 @@
+"""Planted tastes: is what is drawn of the taste that the history has? A separate classifier says, on an unseen encoder.
+
+People's items are kept from training. The classifier learned from items that nobody's history here holds; its own
+accuracy is reported beside what it says. Every number is asked for histories of 5 items, and of 0, 1 and 2.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.encoders.opening import open_encoder
+from palate.encoders.protocol import Encoder
+from palate.errors import PalateError
+from palate.evaluate import personalise_methods as methods
+from palate.evaluate.intervals import bootstrap, paired
+from palate.evaluate.personalise import SCENARIO, SIDE, open_drawers
+from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
+from palate.evaluate.report import Metric, Report, write_run
+from palate.personalise.histories import Window
+from palate.personalise.plain_look import PlainLook
+from palate.personalise.planted import KINDS, Pool, Taste, planted_people
+from palate.personalise.rewards import Floats
+from palate.personalise.scorers import Space
+from palate.personalise.shelf import Shelf
+
+LENGTHS = (5, 2, 1, 0)
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class PlantedDesign:
+    people: int = 200
+    janus: str = "pocket"
+    judge: str = PlainLook.name
+    """The encoder that the classifier sees with; no reward may have used it."""
+    device: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """One matrix a kind from vectors to the names of values, by ridge regression onto their indicators."""
+
+    encoder: Encoder
+    names: dict[str, list[str]]
+    weights: dict[str, Floats]
+
+    @classmethod
+    def learned(cls, encoder: Encoder, pool: Pool, shop: Shop, penalty: float = 1e-2) -> Classifier:
+        seen = with_one(encoder.encode_pictures([shop.picture(item) for item in range(len(pool.items))]))
+        names, weights = {}, {}
+        for kind in KINDS:
+            values = pool.values(kind)
+            if len(values) < 2:
+                continue
+            rows = np.array([item for items in values.values() for item in items])
+            wanted = np.repeat(np.eye(len(values)), [len(items) for items in values.values()], axis=0)
+            share = 1.0 / np.repeat(
+                [len(items) for items in values.values()], [len(items) for items in values.values()]
+            )
+            X = seen[rows]
+            inner = X.T @ (share[:, None] * X) + penalty * np.eye(X.shape[1])
+            names[kind] = list(values)
+            weights[kind] = np.linalg.solve(inner, X.T @ (share[:, None] * wanted))
+        return cls(encoder, names, weights)
+
+    def judged(self, vectors: NDArray[np.float32], kind: str) -> list[str]:
+        """The value of this kind that each picture is most like. (n, d)"""
+        return [self.names[kind][at] for at in (with_one(vectors) @ self.weights[kind]).argmax(axis=1)]
+
+
+def with_one(vectors: NDArray[np.float32]) -> Floats:
+    return np.hstack([vectors.astype(np.float64), np.ones((len(vectors), 1))])
+
+
+def evaluate_planted(
+    pool: Pool,
+    design: PlantedDesign,
+    *,
+    home: Path | None = None,
+    out: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> Report:
+    """The share of four pictures that are of the person's taste, by method and length of history."""
+    began, notes = time.perf_counter(), list[str]()
+    drawers = open_drawers(home, design.janus, design.device, notes)
+    side = int(next((janus.network.config.vision_config.image_size for janus, _ in drawers.values()), SIDE))
+    known, new = pool.part(held=False), pool.part(held=True)
+    collection, tastes = planted_people(new, people=design.people, seed=design.seed + 1)
+    taught, _ = planted_people(known, people=2)
+    shop = shop_of(collection, side)
+    encoder = (
+        PlainLook()
+        if design.judge == PlainLook.name
+        else open_encoder(design.judge, device=design.device, fit="squash")
+    )
+    classifier = Classifier.learned(encoder, known, shop_of(taught, side))
+    own = [tastes[person] for person in collection.people]
+    asked = [at for at, taste in enumerate(own) if taste.value in classifier.names.get(taste.kind, ())]
+    if len(asked) < 10:
+        raise PalateError(
+            "too_few_cases", f"only {len(asked)} people have a taste that training knows", about=pool.name
+        )
+    shares: dict[str, dict[int, Floats]] = {}
+    space = Space(encoder, shop)
+    for length in LENGTHS:
+        windows = windows_of_length(shop, asked, length)
+        shown = all_shown(windows, shop, space, drawers, design, progress)
+        for name, pictures in shown.items():
+            shares.setdefault(name, {})[length] = shares_of(classifier, pictures, [own[at] for at in asked])
+        if length == LENGTHS[0]:
+            others = others_of([own[at] for at in asked])
+            for name in [name for name in shown if name in drawers or name == "retrieve-visual"]:
+                swapped = [shown[name][at] for at in others]
+                shares[f"{name}-shuffled"] = {length: shares_of(classifier, swapped, [own[at] for at in asked])}
+    metrics = metrics_of(shares, own, asked, design.seed)
+    metrics |= accuracies(classifier, new, shop, design.seed)
+    report = Report(
+        f"{SCENARIO}-planted",
+        metrics,
+        cases=len(asked) * len(shares),
+        unscored=len(own) - len(asked),
+        took_s=time.perf_counter() - began,
+        run=None if out is None else str(out),
+        tables=tables_of(metrics, list(shares), notes),
+    )
+    if out is not None:
+        rows = [
+            {"method": name, "length": n, "shares": v.tolist()} for name, by in shares.items() for n, v in by.items()
+        ]
+        people = [{"person": collection.people[at], **asdict(own[at])} for at in asked]
+        write_run(out, {"scenario": report.scenario, "data": pool.name, **asdict(design)}, people, rows, report)
+    return report
+
+
+def windows_of_length(shop: Shop, people: Sequence[int], length: int) -> list[Window]:
+    """The latest `length` items of each, and the one after them as what came next."""
+    found = []
+    own = shop.sequences()
+    for person in people:
+        items = own[person][0].tolist()
+        found.append(
+            Window(person, tuple(items[-1 - length : -1]), items[-1], (items[-1],), 0.0, tuple(items[-1 - length : -1]))
+        )
+    return found
+
+
+def all_shown(
+    windows: Sequence[Window], shop: Shop, space: Space, drawers: Any, design: PlantedDesign, progress: Progress
+) -> dict[str, Shown]:
+    chosen = methods.random_items(shop, windows, design.seed)
+    shown = {"random": shop.pictures(chosen)}
+    shown["retrieve-visual"] = shop.pictures(methods.alike(space, windows)) if windows[0].history else shown["random"]
+    for place, (name, (janus, seen)) in enumerate(drawers.items()):
+        progress("drawing", place, len(drawers))
+        shown[name] = methods.drawn(Shelf(janus, shop, seen), windows, seed=design.seed)
+    return shown
+
+
+def shares_of(classifier: Classifier, shown: Shown, tastes: Sequence[Taste]) -> Floats:
+    """(people,): of each person's four pictures, the share judged to be of their taste."""
+    seen = classifier.encoder.encode_pictures([picture for pictures in shown for picture in pictures])
+    found = np.zeros(len(tastes))
+    for kind in classifier.names:
+        said = np.array(classifier.judged(seen, kind)).reshape(-1, SHOWN)
+        for at, taste in enumerate(tastes):
+            if taste.kind == kind:
+                found[at] = float((said[at] == taste.value).mean())
+    return found
+
+
+def others_of(tastes: Sequence[Taste]) -> list[int]:
+    """For each person the next one of the same kind and another value; oneself where there is none."""
+    count = len(tastes)
+    found = []
+    for at, taste in enumerate(tastes):
+        later = ((at + step) % count for step in range(1, count))
+        same = (o for o in later if tastes[o].kind == taste.kind and tastes[o].value != taste.value)
+        found.append(next(same, at))
+    return found
+
+
+def metrics_of(shares: Any, own: Sequence[Taste], asked: Sequence[int], seed: int) -> dict[str, Metric]:
+    """People are cases; those of one taste are a cluster."""
+    clusters = [f"{own[at].kind}={own[at].value}" for at in asked]
+    kinds = np.array([own[at].kind for at in asked])
+    found: dict[str, Metric] = {}
+    for name, by_length in shares.items():
+        for length, values in by_length.items():
+            label = "share" if length == LENGTHS[0] else f"share-of-{length}"
+            found[f"{name}/{label}"] = bootstrap(values, clusters=clusters, seed=seed)
+        for kind in sorted(set(kinds)):
+            found[f"{name}/share-{kind}"] = bootstrap(by_length[LENGTHS[0]][kinds == kind], seed=seed)
+    for name in ("untrained", "sft", "grpo"):
+        for other in ("retrieve-visual", f"{name}-shuffled", "untrained", "sft"):
+            if name in shares and other in shares and other != name:
+                a, b = shares[name][LENGTHS[0]], shares[other][LENGTHS[0]]
+                found[f"{name}-{other.removeprefix(f'{name}-')}/share"] = paired(a, b, clusters=clusters, seed=seed)
+    return found
+
+
+def accuracies(classifier: Classifier, pool: Pool, shop: Shop, seed: int) -> dict[str, Metric]:
+    """How often the classifier names the value of items that it has not seen."""
+    seen = classifier.encoder.encode_pictures([shop.picture(item) for item in range(len(pool.items))])
+    found = {}
+    for kind, names in classifier.names.items():
+        rows = [at for at, labels in enumerate(pool.labels) if labels.get(kind) in names]
+        if rows:
+            said = classifier.judged(seen[rows], kind)
+            right = [float(one == pool.labels[at][kind]) for one, at in zip(said, rows, strict=True)]
+            found[f"classifier/accuracy-{kind}"] = bootstrap(right, seed=seed)
+    return found
+
+
+def tables_of(
+    metrics: dict[str, Metric], names: Sequence[str], notes: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    columns = ["share", *(f"share-of-{length}" for length in LENGTHS[1:]), *(f"share-{kind}" for kind in KINDS)]
+    rows = [
+        {"method": name, **{column: _shown(metrics.get(f"{name}/{column}")) for column in columns}} for name in names
+    ]
+    found: dict[str, list[dict[str, Any]]] = {"share of pictures of the planted taste (5 items, then 2, 1, 0)": rows}
+    pairs = [name for name in metrics if name.split("/")[0].startswith(("untrained-", "sft-", "grpo-"))]
+    found["paired differences"] = [
+        {"difference": name, "share [95 %]": _shown(metrics[name])}
+        for name in pairs
+        if "shuffled" not in name or name.endswith("-shuffled/share")
+    ]
+    found["the classifier on items it has not seen"] = [
+        {"kind": name.rpartition("-")[2], "accuracy": _shown(metrics[name])}
+        for name in metrics
+        if name.startswith("classifier/")
+    ]
+    if notes:
+        found["not measured"] = [{"why": note} for note in notes]
+    return found
+
+
+def _shown(metric: Metric | None) -> str:
+    return "" if metric is None else f"{metric.value:.1%} [{metric.ci95[0]:.1%}, {metric.ci95[1]:.1%}]"

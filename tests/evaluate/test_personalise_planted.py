@@ -1,0 +1,120 @@
+"""Planted tastes on painted shapes: labels, people, the classifier, and a method that answers to taste."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from palate.errors import PalateError
+from palate.evaluate.personalise_methods import shop_of
+from palate.evaluate.personalise_planted import (
+    Classifier,
+    PlantedDesign,
+    accuracies,
+    evaluate_planted,
+    others_of,
+    shares_of,
+)
+from palate.personalise.planted import Pool, Taste, ink_colour, planted_people, read_pool
+from palate.personalise.reading import read_collection
+from palate.testing.fakes import FakeEncoder
+from palate.testing.januses import build_tiny_janus
+from palate.testing.shapes import draw_shape
+
+COLOURS, SHAPES, GROUNDS = ("red", "green", "blue"), ("circle", "square", "cross"), ("white", "black")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every colour, shape and ground many times, a little apart."""
+    place = tmp_path_factory.mktemp("pool")
+    chance, rows = np.random.default_rng(0), ["file,title,style,topic,colour"]
+    for number in range(540):
+        colour, shape = COLOURS[number % 3], SHAPES[number // 3 % 3]
+        ground = GROUNDS[number // 9 % 2]
+        centre = (0.5 + 0.05 * chance.standard_normal(), 0.5 + 0.05 * chance.standard_normal())
+        name = f"{number:03d}.png"
+        draw_shape(shape, colour, ground=ground, size=48, centre=centre).save(place / name)
+        rows.append(f"{name},{colour} {shape},on {ground},{shape},{colour}")
+    (place / "labels.csv").write_text("\n".join(rows) + "\n")
+    return place
+
+
+@pytest.fixture(scope="module")
+def pool(folder: Path) -> Pool:
+    return read_pool(folder)
+
+
+def test_everybody_likes_one_value_of_one_kind(pool: Pool) -> None:
+    collection, tastes = planted_people(pool, people=24)
+    for person, (items, _) in zip(collection.people, collection.sequences(), strict=True):
+        taste = tastes[person]
+        assert len(set(items.tolist())) == 12
+        assert {pool.labels[item][taste.kind] for item in items} == {taste.value}
+    assert {taste.kind for taste in tastes.values()} == {"style", "topic", "colour"}
+
+
+def test_items_kept_from_training_are_no_part_of_what_it_reads(folder: Path, pool: Pool) -> None:
+    held = {item.id for item in pool.part(held=True).items}
+    taught = {item.id for item in read_collection(folder).items}
+    assert not held & taught
+    assert len(held) + len(taught) == 540
+    assert len(held) == pytest.approx(135, abs=40)
+
+
+def test_colours_are_measured_where_no_label_says_them() -> None:
+    assert ink_colour(draw_shape("square", "blue")) == "blue"
+    assert ink_colour(draw_shape("square", "red", ground="black")) == "red"
+    assert ink_colour(Image.new("RGB", (8, 8), (200, 200, 200))) == "grey"
+
+
+def test_a_picture_outside_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("file,topic\n../secret.png,x\n")
+    with pytest.raises(PalateError, match="outside of the folder"):
+        read_pool(tmp_path)
+    (tmp_path / "labels.csv").write_text("name\nx\n")
+    with pytest.raises(PalateError, match="columns file"):
+        read_pool(tmp_path)
+
+
+def test_the_classifier_knows_what_it_has_not_seen(pool: Pool) -> None:
+    known, new = pool.part(held=False), pool.part(held=True)
+    classifier = Classifier.learned(FakeEncoder(), known, shop_of(planted_people(known, people=2)[0], 48))
+    found = accuracies(classifier, new, shop_of(planted_people(new, people=2)[0], 48), 0)
+    assert {name: round(metric.value, 2) for name, metric in found.items()} == {
+        "classifier/accuracy-style": 1.0,
+        "classifier/accuracy-topic": 1.0,
+        "classifier/accuracy-colour": 1.0,
+    }
+
+
+def test_shares_are_of_one_s_own_taste(pool: Pool) -> None:
+    known = pool.part(held=False)
+    classifier = Classifier.learned(FakeEncoder(), known, shop_of(planted_people(known, people=2)[0], 48))
+    red, blue = draw_shape("circle", "red", size=48), draw_shape("circle", "blue", size=48)
+    tastes = [Taste("colour", "red"), Taste("colour", "blue"), Taste("topic", "circle")]
+    assert shares_of(classifier, [[red, red, red, blue]] * 3, tastes).tolist() == [0.75, 0.25, 1.0]
+
+
+def test_somebody_else_has_another_taste_of_the_same_kind() -> None:
+    tastes = [Taste("colour", "red"), Taste("topic", "circle"), Taste("colour", "red"), Taste("colour", "blue")]
+    assert others_of(tastes) == [3, 1, 3, 0]
+
+
+def test_retrieval_follows_the_planted_taste_and_a_network_is_measured_beside_it(pool: Pool, tmp_path: Path) -> None:
+    janus = build_tiny_janus(tmp_path / "janus", patches=2, layers=1)
+    design = PlantedDesign(people=24, janus=str(janus), device="cpu")
+    report = evaluate_planted(pool, design, out=tmp_path / "run")
+    assert report.metrics["retrieve-visual/share"].value > report.metrics["random/share"].value
+    assert report.metrics["retrieve-visual/share"].value > report.metrics["retrieve-visual-shuffled/share"].value
+    for name in (
+        "untrained/share",
+        "untrained/share-of-0",
+        "untrained-shuffled/share",
+        "untrained-retrieve-visual/share",
+    ):
+        assert name in report.metrics
+    assert (tmp_path / "run" / "summary.json").is_file()
