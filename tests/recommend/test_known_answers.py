@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from palate.errors import PalateError
 from palate.recommend.als import ALS
 from palate.recommend.ease import Ease
 from palate.recommend.histories import matrix_of
 from palate.recommend.itemknn import ItemKNN
 from palate.recommend.popularity import Popularity
+from palate.recommend.protocol import Streaming
 
 HISTORIES = [np.array([0, 1]), np.array([0, 1]), np.array([2, 1]), np.array([2])]
 
@@ -61,3 +63,18 @@ def test_als_goes_down_round_by_round() -> None:
     costs = [cost(rounds) for rounds in (1, 2, 4, 8)]
     assert costs == sorted(costs, reverse=True)
     assert costs[0] > costs[-1] == pytest.approx(cost(9), rel=0.05)
+
+
+@pytest.mark.parametrize("made", [Popularity(), Ease(penalty=0.7, streaming=True)], ids=["popularity", "ease"])
+def test_people_who_come_later_count_as_if_they_had_been_there(made: Streaming) -> None:
+    assert isinstance(made, Streaming)
+    later = made.fit(HISTORIES[:2], 3).update(HISTORIES[2:3]).update(HISTORIES[3:])
+    whole = type(made)(**({"penalty": 0.7} if isinstance(made, Ease) else {})).fit(HISTORIES, 3)
+    np.testing.assert_allclose(later.score([np.array([0])]), whole.score([np.array([0])]), rtol=1e-5)
+    again = type(made)().restore(later.state()).update([np.array([2])])
+    assert np.isfinite(again.score([np.array([0])])).all()
+
+
+def test_updates_need_what_only_a_streaming_one_keeps() -> None:
+    with pytest.raises(PalateError, match="without what updates need"):
+        Ease().fit(HISTORIES, 3).update(HISTORIES)

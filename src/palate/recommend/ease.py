@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from palate.errors import PalateError
 from palate.recommend.histories import Histories, Scores, State, checked, matrix_of
 
 
@@ -14,19 +16,34 @@ from palate.recommend.histories import Histories, Scores, State, checked, matrix
 class Ease:
     penalty: float = 250.0
     """Lambda of equation 2."""
+    streaming: bool = False
+    """Keeps what `update` needs: three times the memory."""
     B: Scores = field(default_factory=lambda: np.empty((0, 0), np.float32), repr=False)
     """(items, items), its diagonal 0."""
+    P: NDArray[np.float64] | None = field(default=None, repr=False)
+    """(X'X + lambda I)^-1, only where it is streaming."""
 
     def fit(self, histories: Histories, items: int) -> Self:
-        """Equation 8: B = I - P diagMat(1 / diag(P)) with P = (X'X + lambda I)^-1."""
-        histories = checked(histories, items)
-        X = matrix_of(histories, items)
+        """Equation 8, with P = (X'X + lambda I)^-1."""
+        X = matrix_of(checked(histories, items), items)
         G = (X.T @ X).toarray().astype(np.float64)
         G[np.diag_indices(items)] += self.penalty
-        P = np.linalg.inv(G)
+        return self._take(np.linalg.inv(G))
+
+    def update(self, histories: Histories) -> Self:
+        """P of more people: P - P X' (I + X P X')^-1 X P (Woodbury 1950), which is exact."""
+        if self.P is None:
+            raise PalateError("not_streaming", "this was made without what updates need", hint="Ease(streaming=True)")
+        X = matrix_of(checked(histories, len(self.B)), len(self.B)).toarray().astype(np.float64)
+        PX = self.P @ X.T
+        return self._take(self.P - PX @ np.linalg.solve(np.eye(len(X)) + X @ PX, PX.T))
+
+    def _take(self, P: NDArray[np.float64]) -> Self:
+        """B = I - P diagMat(1 / diag(P))."""
         B = -P / np.diag(P)
-        B[np.diag_indices(items)] = 0.0
+        B[np.diag_indices(len(B))] = 0.0
         self.B = B.astype(np.float32)
+        self.P = P if self.streaming else None
         return self
 
     def score(self, histories: Histories) -> Scores:
@@ -35,8 +52,8 @@ class Ease:
         return scores
 
     def state(self) -> State:
-        return {"B": self.B}
+        return {"B": self.B} if self.P is None else {"B": self.B, "P": self.P}
 
     def restore(self, state: State) -> Self:
-        self.B = state["B"]
+        self.B, self.P = state["B"], state.get("P")
         return self

@@ -87,11 +87,16 @@ def every(**axes: Sequence[Any]) -> tuple[Mapping[str, Any], ...]:
 
 
 SMALL = {"hidden": 64, "epochs": 40, "batch": 64, "rate": 1e-2}
-SMALL_SEQUENCES = {"width": 32, "epochs": 30, "batch": 64, "rate": 3e-3, "dropped": 0.0}
-SMALL_SLATES = {"width": 32, "most": 1.0, "epochs": 60, "batch": 64, "rate": 1e-2}
+SMALL_SEQUENCES = {"width": 32, "epochs": 20, "batch": 64, "rate": 3e-3, "dropped": 0.0}
+SMALL_SLATES = {"width": 32, "most": 1.0, "epochs": 30, "batch": 64, "rate": 1e-2}
 SMALL_LISTS = {"width": 32, "epochs": 60, "batch": 64, "rate": 1e-2}
 SMALL_TOWERS = {"width": 16, "epochs": 30, "batch": 64, "rate": 1e-2}
-SMALL_NAMES = {"naming": {"codes": 6, "levels": 2, "latent": 8, "steps": 300}, **SMALL_SEQUENCES}
+SMALL_NAMES = {
+    "naming": {"codes": 6, "levels": 2, "latent": 8, "steps": 200},
+    **SMALL_SEQUENCES,
+    "layers": 1,
+    "heads": 2,
+}
 
 METHODS: Mapping[str, Method] = {
     method.name: method

@@ -19,6 +19,10 @@ class Popularity:
         self.counts = counts_of(histories, items).astype(np.float32)
         return self
 
+    def update(self, histories: Histories) -> Self:
+        self.counts = self.counts + counts_of(checked(histories, len(self.counts)), len(self.counts))
+        return self
+
     def score(self, histories: Histories) -> Scores:
         histories = checked(histories, len(self.counts))
         return np.tile(self.counts, (len(histories), 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from palate.recommend.histories import Histories, Scores, State
 
@@ -27,4 +27,13 @@ class Recommender(Protocol):
 
     def restore(self, state: State) -> Self:
         """Takes what `state` answered; scores are then the same."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Recommender, Protocol):
+    """Can take in more people as they come. A person's own new choices need nothing: histories are told when asking."""
+
+    def update(self, histories: Histories) -> Self:
+        """The same as if these people had been there from the beginning."""
         ...
