@@ -176,3 +176,26 @@ def test_the_command_shows_models_and_files(
     out = capsys.readouterr().out
     assert "For “a red circle”" in out
     assert "Undone" in out
+
+
+def test_what_was_said_to_be_liked_is_offered_once_and_an_answer_adds_it(studio: Studio) -> None:
+    talk = studio.converse("ada", draws=False)
+    asked = last(talk, "remember that I like green", "a circle").reply.question
+    assert asked is not None
+    assert asked.options == ("green",)
+    assert talk.say("yes").wanted.prompt == "a circle, green"
+    again = talk.say("something else: a square").reply.question
+    assert again is None or again.options != ("green",)
+
+
+def test_it_asks_what_splits_the_candidates_and_a_clear_answer_narrows_them(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("palate.converse.tools.ATTRIBUTES", (("square", "purple"), ("red", "blue")))
+    talk = studio.converse("ada", draws=False)
+    asked = talk.say("a circle").reply.question
+    assert asked is not None
+    assert asked.text == f"Rather {asked.options[0]}, or {asked.options[1]}?"
+    answered = talk.say(asked.options[0])
+    assert answered.intent == "critique"
+    assert answered.wanted.changes[0].towards == asked.options[0]

@@ -1,14 +1,16 @@
-"""The command that talks: `converse`, at a terminal, line by line from a pipe, or with what is said in options."""
+"""The commands that talk and measure talking: `converse`, at a terminal or line by line, and `evaluate converse`."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from palate.cli.options import AsJson, Hub, studio
+from palate.errors import PalateError
 
 if TYPE_CHECKING:
     from palate.converse.state import Exchange
@@ -69,3 +71,47 @@ def _print(exchange: Exchange) -> None:
         printing.line(shown(reply.question.text))
     if reply.fallback:
         printing.note(f"note: answered offline: {shown(reply.fallback)}")
+
+
+def evaluate_converse(
+    data: Annotated[
+        Path | None, typer.Option("--data", help="The folder of inspired_dev.tsv and inspired_test.tsv.")
+    ] = None,
+    films: Annotated[
+        Path | None, typer.Option("--films", help="MovieLens' items.csv, for what it says of the same films.")
+    ] = None,
+    composed: Annotated[
+        Path | None, typer.Option("--composed", help="Composed queries, on this folder of sets of pictures.")
+    ] = None,
+    goals: Annotated[
+        Path | None, typer.Option("--goals", help="Simulated people with a hidden goal, on such a folder.")
+    ] = None,
+    sets: Annotated[str | None, typer.Option("--sets", help="Which sets, separated by commas.")] = None,
+    encoder: Annotated[str, typer.Option("--encoder", help="What turns pictures and words into vectors.")] = "pocket",
+    cache: Annotated[Path | None, typer.Option("--cache", help="Where vectors are kept; the run by default.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the intervals, and of the simulated people.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Films recommended in real talks (--data), "this, but ..." (--composed), or hidden goals in 6 turns (--goals)."""
+    from palate.cli import printing
+    from palate.cli.measuring import run_folder
+
+    if sum(part is not None for part in (data, composed, goals)) != 1:
+        raise PalateError("nothing_asked", "say what to measure", hint="--data DIR, --composed DIR, or --goals DIR")
+    if data is not None:
+        from palate.evaluate.conversing import evaluate_converse as measure
+
+        answer = measure(data, films=films, seed=seed, out=out or run_folder("converse"))
+    else:
+        from palate.encoders.opening import open_encoder
+        from palate.evaluate.converse_composed import evaluate_composed
+        from palate.evaluate.converse_goals import evaluate_goals
+        from palate.evaluate.converse_sets import DEFAULT_SETS
+
+        names = tuple(sets.split(",")) if sets else DEFAULT_SETS
+        folder = composed or goals or Path()
+        run = out or run_folder("converse-composed" if composed else "converse-goals")
+        way = evaluate_composed if composed else evaluate_goals
+        answer = way(folder, open_encoder(encoder), sets=names, cache=cache, seed=seed, out=run)
+    printing.as_json(answer.as_json()) if json else printing.report(answer)

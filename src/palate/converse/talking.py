@@ -12,7 +12,7 @@ from palate.converse.choosing import chosen, worded
 from palate.converse.grounding import quoting
 from palate.converse.hearing import LAST, LONGEST, TALKED_OF, Heard, hear
 from palate.converse.speaking import Speaker
-from palate.converse.state import Claim, Exchange, Kind, Reply, Talk, Thing, Wanted
+from palate.converse.state import Claim, Exchange, Kind, Question, Reply, Talk, Thing, Wanted
 from palate.converse.times import span_of
 from palate.converse.tools import Found, Tools
 from palate.errors import PalateError
@@ -125,7 +125,7 @@ class Conversing:
                 if new
                 else (self.talk.wanted, Reply(notes=(HELP,)))
             )
-        reply = self._answer(wanted)
+        reply = replace(self._answer(wanted), question=self._to_ask(wanted))
         return (wanted, self._drawn(wanted, reply, heard.said)) if heard.draws else (wanted, reply)
 
     def _critique(self, heard: Heard) -> tuple[Wanted, Reply]:
@@ -222,6 +222,15 @@ class Conversing:
         note = f"Undone: “{undone.said[:80]}”."
         models, pictures = self.talk.shown("model"), self.talk.shown("picture")
         return self._told("undo", said, self.talk.wanted, Reply(models=models, pictures=pictures, notes=(note,)))
+
+    def _to_ask(self, wanted: Wanted) -> Question | None:
+        """What the person once said they like, where they did not ask for it now; else what would tell most."""
+        offered = [option for one in self.talk.exchanges if one.reply.question for option in one.reply.question.options]
+        liked = self.tools.stated_and_not_wanted(wanted)
+        if liked is not None and liked not in offered:
+            return Question(f"You said that you like {liked}: shall it be so here?", (liked,))
+        pair = self.tools.question(wanted, offered)
+        return None if pair is None else Question(f"Rather {pair[0]}, or {pair[1]}?", pair)
 
     # -- parts of answers -----------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Model
 from palate.converse.changes import direction, moved
+from palate.converse.eliciting import ATTRIBUTES, Attributes, best_question, first_belief
 from palate.converse.grounding import harmless, quoting
 from palate.converse.state import Claim, Thing, Wanted
 from palate.errors import PalateError
@@ -45,9 +46,13 @@ MODELS = 3
 PICTURES = 4
 MOST_DRAWN = 4
 LONGEST_PROMPT = 500
-STRENGTH = 0.6
+CANDIDATES, FEWEST_CANDIDATES = 200, 12
+"""Nearest pictures that a question is to split, and so many that there is something to split."""
+FEWEST_BITS = 0.1
+"""What an answer has to be expected to tell for somebody to be asked."""
+STRENGTH = 0.75
 """How far one change moves a picture's vector: of its own length. Tuned on composed queries (docs/papers.md)."""
-WORDS_SHARE = 0.5
+WORDS_SHARE = 1.0
 """How much the words said count beside a picture, likewise."""
 
 
@@ -161,6 +166,34 @@ class Tools:
                     break
         place = {id: at for at, id in enumerate(known)}
         return ids, [float(scores[place[id]]) for id in ids]
+
+    def question(self, wanted: Wanted, asked: Sequence[str] = ()) -> tuple[str, str] | None:
+        """Two attributes, more of one or of the other: the answer would tell most about which picture is meant."""
+        required = self.requirement(wanted)
+        query = required.words if required.pictures is None else required.pictures[0]
+        if query is None:
+            return None
+        ids, scores = self.nearest(query, CANDIDATES, without=set())
+        if len(ids) < FEWEST_CANDIDATES:
+            return None
+        with self.home.read() as connection:
+            known, rows = vectors.load(connection, self.hub.space, "picture", ids)
+        place = {id: at for at, id in enumerate(known)}
+        candidates = rows[[place[id] for id in ids]]
+        pairs = [pair for pair in ATTRIBUTES if not set(pair) & {*asked, *wanted.prompt.lower().split(", ")}]
+        if not pairs:
+            return None
+        attributes = Attributes.of(candidates, self.encoder().encode_words, wanted.words, pairs)
+        at, bits = best_question(first_belief(np.array(scores)), attributes)
+        return pairs[at] if bits >= FEWEST_BITS else None
+
+    def stated_and_not_wanted(self, wanted: Wanted) -> str | None:
+        """Something the person said they like, and did not ask for this time."""
+        from palate.catalogue import conversations
+
+        with self.home.read() as connection:
+            said = conversations.stated(connection, self.person).words
+        return next((word for word, value in said.items() if value > 0 and word not in wanted.prompt.lower()), None)
 
     def _pictures(self, ids: Sequence[str], scores: Sequence[float]) -> Found:
         with self.home.read() as connection:
