@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes import artists, captions, judge, measure, pictures, work
+from recipes import artists, bank, captions, judge, measure, pictures, work
 
 GAP = 4
 SIDE = 64
@@ -48,7 +48,7 @@ def main(args: list[str] | None = None) -> list[Path]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=int, default=24)
     parser.add_argument("--things", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--steps", type=int, default=bank.STEPS)
     parser.add_argument("--drawings", type=Path, help="write the drawings alone to this file")
     options = parser.parse_args(args)
     import palate_pocket as pocket

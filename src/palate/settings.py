@@ -28,6 +28,7 @@ class Settings:
     personaliser: str = _setting("pocket", "what draws from a history: a Janus by hub id, folder, or pocket")
     device: str = _setting("auto", "where to draw and encode: auto, cpu, cuda, mps")
     steps: int = _setting(0, "drawing steps; 0 leaves it to the model")
+    guidance: float = _setting(0.0, "how closely drawing keeps to the words (CFG scale); 0 leaves it to the model")
     size: int = _setting(0, "width and height of a drawn picture; 0 leaves it to the model")
     safe: str = _setting("moderate", "which models are shown: any, moderate, strict")
     weight_clip: float = _setting(1.0, "GRE-Score: how much the match of picture and words counts")

@@ -63,12 +63,12 @@ def pocket_drawing() -> Draw:
     pocket = shipped()
     base, models = drawing_models(pocket)
     encoder = open_encoder("pocket", fit="squash")
-    steps = int(pocket.bank().made["steps"])
+    made = pocket.bank().made
 
     def draw(model: str, text: str, seeds: Sequence[int]) -> Vectors:
         generator = open_generator(models[model], base=base)
         try:
-            pictures = generator.draw([Order(text, seed, steps=steps) for seed in seeds])
+            pictures = generator.draw([Order(text, seed, steps=made["steps"], cfg=made["guidance"]) for seed in seeds])
         finally:
             generator.close()
         return encoder.encode_pictures(pictures)

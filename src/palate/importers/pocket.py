@@ -109,9 +109,18 @@ def _tags(adapter: Any) -> Iterator[str]:
 
 
 def _drawing(model: Model, base: Model, prompt: Prompt, seed: int, made: dict[str, Any]) -> Drawing:
-    key = digest("pocket bank", model.id, base.id, prompt.id, str(seed), str(made["steps"]))
+    key = digest("pocket bank", model.id, base.id, prompt.id, str(seed), str(made["steps"]), str(made["guidance"]))
     credit = Credit(model.name, "adapter", 1.0, model.full_hash, model.id, "given")
-    return Drawing(key, key, "dataset", (credit,), prompt, seed, {"steps": made["steps"], "base": base.id}, TOOL)
+    return Drawing(
+        key,
+        key,
+        "dataset",
+        (credit,),
+        prompt,
+        seed,
+        {"steps": made["steps"], "cfg": made["guidance"], "base": base.id},
+        TOOL,
+    )
 
 
 def _unit(rows: Any) -> Any:

@@ -26,7 +26,7 @@ EXECUTORS = ("serial", "pool")
 
 def wanted_settings(settings: Settings) -> dict[str, Any]:
     """The drawing settings of a home that are set at all."""
-    return {"steps": settings.steps, "width": settings.size, "height": settings.size}
+    return {"steps": settings.steps, "cfg": settings.guidance, "width": settings.size, "height": settings.size}
 
 
 def run_tasks(

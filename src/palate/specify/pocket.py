@@ -30,7 +30,9 @@ def ready(folder: Path) -> bool:
     try:
         with home.writing():
             if not (folder / settings_file.FILE).exists():
-                settings_file.set_one(folder, "steps", str(pocket.bank().made["steps"]))
+                made = pocket.bank().made
+                settings_file.set_one(folder, "steps", str(made["steps"]))
+                settings_file.set_one(folder, "guidance", str(made["guidance"]))
             add_pocket(home, pocket, space)
             mark.write_text(release, "utf-8")
     finally:
