@@ -31,7 +31,7 @@ from palate.personalise.sft import SftConfig, train_sft
 from palate.personalise.shelf import Shelf
 from palate.testing.fakes import FakeEncoder
 from palate.testing.januses import build_tiny_janus
-from palate.testing.likings import painted_collection
+from palate.testing.likings import painted_collection, publish
 from palate.testing.worlds import build_tiny_clip
 
 
@@ -40,20 +40,8 @@ def collection() -> Collection:
     return painted_collection(people=40, each=12)
 
 
-def published(folder: Path, made: Collection) -> Path:
-    (folder / "posters").mkdir(parents=True)
-    rows = zip(made.person, made.item, made.at, strict=True)
-    lines = [f"{person},{item},5.0,{at}" for person, item, at in rows]
-    (folder / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *lines]) + "\n")
-    titles = [f"{place},{item.title},{item.title.split()[0]}" for place, item in enumerate(made.items)]
-    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *titles]) + "\n")
-    for place in range(len(made.items)):
-        made.picture(place).save(folder / "posters" / f"{place}.png")
-    return folder
-
-
 def test_every_method_is_measured_alike_and_leaves_a_run(collection: Collection, tmp_path: Path) -> None:
-    data = published(tmp_path / "data", collection)
+    data = publish(tmp_path / "data", collection)
     janus = str(build_tiny_janus(tmp_path / "janus"))
     clip = str(build_tiny_clip(tmp_path / "clip"))
     opened = Shelf(open_janus(janus, device="cpu"), collection, "vision")
@@ -89,7 +77,7 @@ def test_every_method_is_measured_alike_and_leaves_a_run(collection: Collection,
 
 
 def test_without_a_network_the_rest_is_measured_and_it_says_so(collection: Collection, tmp_path: Path) -> None:
-    data = published(tmp_path / "data", collection)
+    data = publish(tmp_path / "data", collection)
     networks = Networks(str(tmp_path / "no-clip"), str(tmp_path / "no-dino"), "none")
     design = PersonaliseDesign(10, str(tmp_path / "no-janus"), networks, retrieval=("popularity",))
     report = evaluate_personalise(data, design)

@@ -20,7 +20,7 @@ from palate.personalise.guard import GuardConfig
 from palate.personalise.rewards import RewardConfig
 from palate.studio import Studio
 from palate.testing.januses import build_tiny_janus
-from palate.testing.likings import painted_collection
+from palate.testing.likings import painted_collection, publish
 from palate.testing.shapes import draw_shape
 from palate.testing.worlds import build_tiny_clip
 
@@ -73,21 +73,6 @@ def palate(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     return run
 
 
-def published(folder: Path) -> Path:
-    """The painted world in the form of MovieLens latest."""
-    made = painted_collection(people=16, each=12)
-    (folder / "posters").mkdir(parents=True)
-    rows = ["userId,movieId,rating,timestamp"]
-    for person, item, at in zip(made.person, made.item, made.at, strict=True):
-        rows.append(f"{person},{item},5.0,{at}")
-    (folder / "ratings.csv").write_text("\n".join(rows) + "\n")
-    titles = [f"{place},{item.title},{item.title.split()[0]}" for place, item in enumerate(made.items)]
-    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *titles]) + "\n")
-    for place in range(len(made.items)):
-        made.picture(place).save(folder / "posters" / f"{place}.png")
-    return folder
-
-
 def test_four_pictures_are_drawn_from_what_ada_likes_and_kept(home: Path, palate: Palate, tmp_path: Path) -> None:
     code, out, _ = palate("personalise", "--person", "ada", "-n", "4", "--out", tmp_path / "new", "--json")
     told = json.loads(out)
@@ -136,7 +121,7 @@ def test_nobody_s_history_and_a_missing_network_are_one_line(home: Path, palate:
 
 
 def test_sft_is_trained_into_the_home_and_draws_from_then_on(home: Path, palate: Palate, tmp_path: Path) -> None:
-    data = published(tmp_path / "data")
+    data = publish(tmp_path / "data", painted_collection(people=16, each=12))
     asked = ("train", "personalise", "sft", "--data", data, "--batch", 4, "--every", 2, "--device", "cpu")
     code, out, err = palate(*asked, "--steps", "3", "--json")
     assert (code, json.loads(out)["step"]) == (0, 2), err
@@ -150,7 +135,7 @@ def test_sft_is_trained_into_the_home_and_draws_from_then_on(home: Path, palate:
 
 
 def test_grpo_goes_on_from_sft_and_draws_from_then_on(home: Path, palate: Palate, tmp_path: Path, clip: Path) -> None:
-    data = published(tmp_path / "data")
+    data = publish(tmp_path / "data", painted_collection(people=16, each=12))
     code, _, err = palate("train", "personalise", "grpo", "--data", data)
     assert (code, "there is nothing that sft trained" in err) == (1, True)
     palate("train", "personalise", "sft", "--data", data, "--batch", 4, "--steps", 1, "--device", "cpu")

@@ -62,7 +62,7 @@ class Janus:
         self.network = network.to(self.device).eval()
         self.network.model.vision_model.requires_grad_(False)
         self.network.model.aligner.requires_grad_(False)
-        self.network.model.vqmodel.requires_grad_(False)
+        self.network.model.vqmodel.requires_grad_(False).float()  # in half precision the nearest code is another one
         self.wording: Wording = wording_of(words)
         config = network.config
         self.places = int(config.vision_config.num_image_tokens)
@@ -70,10 +70,12 @@ class Janus:
         self.longest = int(config.text_config.max_position_embeddings)
         self.place_id = int(config.image_token_id)
 
-    @property
-    def dtype(self) -> torch.dtype:
-        kind: torch.dtype = self.network.get_input_embeddings().weight.dtype
-        return kind
+    def mixed(self) -> Any:
+        """On a GPU, float32 weights (those of a full training) are multiplied in bfloat16; else as they are."""
+        import torch
+
+        whole = self.network.get_input_embeddings().weight.dtype == torch.float32
+        return torch.autocast("cuda", torch.bfloat16, enabled=whole and self.device.startswith("cuda"))
 
     # -- pictures in --------------------------------------------------------------------------------------------
 
@@ -92,7 +94,8 @@ class Janus:
         with torch.no_grad():
             for start in range(0, len(pictures), PICTURES_AT_A_TIME):
                 pixels = self._pixels(pictures[start : start + PICTURES_AT_A_TIME])
-                parts.append(self.network.model.get_image_features(pixels.to(self.dtype)).pooler_output)
+                kind = next(self.network.model.vision_model.parameters()).dtype
+                parts.append(self.network.model.get_image_features(pixels.to(kind)).pooler_output)
         return torch.cat(parts[1:]) if len(parts) > 1 else torch.empty(0, self.places, 0)
 
     def coded(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
@@ -105,7 +108,7 @@ class Janus:
             for start in range(0, len(pictures), PICTURES_AT_A_TIME):
                 sized = [_squashed(picture, side) for picture in pictures[start : start + PICTURES_AT_A_TIME]]
                 pixels = torch.from_numpy(np.stack(sized)).to(self.device).permute(0, 3, 1, 2) / 127.5 - 1
-                tokens = self.network.model.vqmodel.encode(pixels.to(self.dtype)).image_tokens
+                tokens = self.network.model.vqmodel.encode(pixels).image_tokens
                 parts.append(tokens.reshape(len(sized), -1))
         return torch.cat(parts)
 

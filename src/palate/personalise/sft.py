@@ -7,7 +7,8 @@ first and the last token is padding, which is the unconditional branch that guid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,7 +97,8 @@ def train_sft(
         row = descend(course, lambda: _step(shelf, parts.train, config, step), warmed(config.rate, step, config.warm))  # noqa: B023 - called at once
         row = {"step": step, **row}
         if (step + 1) % config.every == 0 or step + 1 == steps:
-            row |= {"held": held_loss(shelf, parts.valid[: config.held], config.part), **memory.measured(step)}
+            with resting(janus):
+                row |= {"held": held_loss(shelf, parts.valid[: config.held], config.part), **memory.measured(step)}
         course.log(row)
         say(row)
         if (step + 1) % config.every == 0 or step + 1 == steps:
@@ -117,8 +119,9 @@ def _step(shelf: Shelf, windows: Sequence[Window], config: SftConfig, step: int)
     total = 0.0
     for start in range(0, len(chosen), config.part):
         some = chosen[start : start + config.part]
-        told = without_history(shelf.told(histories_of(some)), dropped[start : start + len(some)])
-        loss = picture_loss(shelf.janus, told, shelf.codes_of([window.target for window in some]))
+        with shelf.janus.mixed():
+            told = without_history(shelf.told(histories_of(some)), dropped[start : start + len(some)])
+            loss = picture_loss(shelf.janus, told, shelf.codes_of([window.target for window in some]))
         share = len(some) / len(chosen)
         (loss * share).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach()) * share
@@ -136,6 +139,16 @@ def held_loss(shelf: Shelf, windows: Sequence[Window], part: int) -> float:
             codes = shelf.codes_of([window.target for window in some])
             total += float(picture_loss(shelf.janus, shelf.told(histories_of(some)), codes)) * len(some)
     return total / max(len(windows), 1)
+
+
+@contextmanager
+def resting(janus: Janus) -> Iterator[None]:
+    """Drawing keeps what was read; a network that recomputes its activations does so only while it does not learn."""
+    language = janus.network.model.language_model
+    learning = language.training
+    language.train(False)
+    yield
+    language.train(learning)
 
 
 def frugally(janus: Janus, wanted: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -35,6 +36,19 @@ def painted_collection(
         chosen = chance.permutation(len(own))[: min(each, len(own))]
         events += [(f"p{person}", own[at], 10.0 * place + person / 100) for place, at in enumerate(chosen)]
     return collected("painted", items, events, lambda at: sources[at])
+
+
+def publish(folder: Path, made: Collection) -> Path:
+    """The same world as files in the form of a later MovieLens, posters beside it."""
+    (folder / "posters").mkdir(parents=True)
+    rows = zip(made.person, made.item, made.at, strict=True)
+    lines = [f"{person},{item},5.0,{at}" for person, item, at in rows]
+    (folder / "ratings.csv").write_text("\n".join(["userId,movieId,rating,timestamp", *lines]) + "\n")
+    titles = [f"{place},{item.title},{item.title.split()[0]}" for place, item in enumerate(made.items)]
+    (folder / "movies.csv").write_text("\n".join(["movieId,title,genres", *titles]) + "\n")
+    for place in range(len(made.items)):
+        made.picture(place).save(folder / "posters" / f"{place}.png")
+    return folder
 
 
 def as_png(picture: Image.Image) -> bytes:
