@@ -74,11 +74,11 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> tuple[S
     tools = importlib.import_module("recbole.utils")
     parts = {name: histories(split, name) for name in ("train", "valid", "test")}
     with tempfile.TemporaryDirectory() as folder:
-        written(Path(folder) / "choices", parts)
         always = {
             "data_path": folder,
-            "benchmark_filename": ["train", "valid", "test"],
+            "checkpoint_dir": folder,
             "train_neg_sample_args": None,
+            "loss_type": "CE",
             "USER_ID_FIELD": "user_id",
             "ITEM_ID_FIELD": "item_id",
             "TIME_FIELD": "time",
@@ -88,10 +88,16 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> tuple[S
             "show_progress": False,
             "eval_args": {"order": "TO", "mode": "full"},
             "state": "ERROR",
-            "checkpoint_dir": folder,
             "MAX_ITEM_LIST_LENGTH": 50,
-            "loss_type": "CE",
         }
+        if method in SEQUENTIAL:
+            # It makes its own sequences of a whole file, and leaves each person's last two out as the split does.
+            whole = [np.concatenate(own) for own in zip(*parts.values(), strict=True)]
+            written(Path(folder) / "choices", {"": whole})
+            always["eval_args"] = {"split": {"LS": "valid_and_test"}, "order": "TO", "mode": "full"}
+        else:
+            written(Path(folder) / "choices", parts)
+            always["benchmark_filename"] = list(parts)
         config = config_of(model=RECBOLE[method], dataset="choices", config_dict={**always, **settings})
         tools.init_seed(0, True)
         dataset = data_of.create_dataset(config)
@@ -116,7 +122,7 @@ def written(folder: Path, parts: dict[str, list[NDArray[np.int64]]]) -> None:
             for item in own:
                 at += 1
                 lines.append(f"{person}\t{item}\t{at}")
-        (folder / f"choices.{name}.inter").write_text("\n".join(lines) + "\n")
+        (folder / (f"choices.{name}.inter" if name else "choices.inter")).write_text("\n".join(lines) + "\n")
 
 
 def numbers_of(dataset: Any, field: str, count: int) -> NDArray[np.int64]:

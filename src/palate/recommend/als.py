@@ -26,6 +26,8 @@ class ALS:
     seed: int = 0
     Y: Scores = field(default_factory=lambda: np.empty((0, 0), np.float32), repr=False)
     """(items, f)"""
+    YY: Scores = field(default_factory=lambda: np.empty((0, 0), np.float32), repr=False)
+    """Y'Y, which every request needs."""
 
     def fit(self, histories: Histories, items: int) -> Self:
         histories = checked(histories, items)
@@ -34,19 +36,20 @@ class ALS:
         self.Y = (0.1 * rng.standard_normal((items, self.factors))).astype(np.float32)
         across = R.T.tocsr()
         for _ in range(self.rounds):
-            X = self._solved(R, self.Y)
-            self.Y = self._solved(across, X)
+            X = self._solved(R, self.Y, self.Y.T @ self.Y)
+            self.Y = self._solved(across, X, X.T @ X)
+        self.YY = self.Y.T @ self.Y
         return self
 
     def score(self, histories: Histories) -> Scores:
         histories = checked(histories, len(self.Y))
-        scores: Scores = self._solved(matrix_of(histories, len(self.Y)), self.Y) @ self.Y.T
+        scores: Scores = self._solved(matrix_of(histories, len(self.Y)), self.Y, self.YY) @ self.Y.T
         return scores
 
-    def _solved(self, R: csr_array, Y: Scores) -> Scores:
+    def _solved(self, R: csr_array, Y: Scores, YY: Scores) -> Scores:
         """Equation 4 for every row: x = (Y'Y + trust Y'Y over its own + penalty I)^-1 (1 + trust) Y' p. (n, f)"""
         found = np.zeros((R.shape[0], Y.shape[1]), np.float32)
-        ground = Y.T @ Y + self.penalty * np.eye(Y.shape[1], dtype=np.float32)
+        ground = YY + self.penalty * np.eye(Y.shape[1], dtype=np.float32)
         for start in range(0, R.shape[0], BLOCK):
             stop = min(start + BLOCK, R.shape[0])
             own = [Y[R.indices[R.indptr[row] : R.indptr[row + 1]]] for row in range(start, stop)]
@@ -60,4 +63,5 @@ class ALS:
 
     def restore(self, state: State) -> Self:
         self.Y = state["Y"]
+        self.YY = self.Y.T @ self.Y
         return self

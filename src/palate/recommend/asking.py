@@ -73,7 +73,7 @@ def recommend(home: Home, *, encoder: str, person: str, by: str, of: str, top: i
 def learned(found: Likeness, liked: Mapping[str, Sequence[str]], by: str) -> Scorer:
     """A method that has learned from what everybody chose."""
     things = arranged(found.ids, found.names, found.look, found.chose(liked), found.content)
-    return Scorer(fitted(METHODS[by], things), things)
+    return Scorer(fitted(METHODS[by], things), things, reads=bool(METHODS[by].content))
 
 
 def ranked(scorer: Scorer, person: str, *, by: str, hidden: Sequence[str], top: int) -> Ranking:
@@ -177,8 +177,10 @@ class Scorer:
     Methods that read the things themselves score all of them. Somebody without choices gets what most people chose.
     """
 
-    def __init__(self, recommender: Recommender, things: Things) -> None:
+    def __init__(self, recommender: Recommender, things: Things, *, reads: bool = False) -> None:
         self.recommender, self.things = recommender, things
+        self.reads = reads
+        """Whether the method reads the things themselves."""
         self.counts = counts_of(things.histories, things.chosen)
         warm, cold = things.look[: things.chosen], things.look[things.chosen :]
         alike = np.maximum(cold @ warm.T, 0.0)
@@ -201,11 +203,6 @@ class Scorer:
             whole: Scores = warm
             return whole
         return np.concatenate([warm, warm @ self.passed], axis=1)
-
-    @property
-    def reads(self) -> bool:
-        """Whether the method reads the things themselves."""
-        return any(name in self.things.content for name in getattr(self.recommender, "__dataclass_fields__", {}))
 
 
 def reasons(scorer: Scorer, history: NDArray[np.int64], order: Sequence[int]) -> list[tuple[Reason, ...]]:

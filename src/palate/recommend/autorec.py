@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, rows_of
+from palate.recommend.learned import Learned, first_layer, rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -46,4 +46,5 @@ class AutoRec(Learned):
         return weighted
 
     def answer(self, histories: Histories) -> torch.Tensor:
-        return self.given_back(rows_of(histories, self.items))
+        found: torch.Tensor = self.network["W"](first_layer(self.network["V"], histories).sigmoid())
+        return found

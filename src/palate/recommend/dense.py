@@ -29,11 +29,13 @@ class Dense(Learned):
     drawn: int = 4
     """Choices of each person that are to be found in a batch, each from the others."""
     temperature: float = 0.1
+    ready: Any = field(default=None, repr=False, compare=False)
 
     def build(self, items: int) -> torch.nn.Module:
         from torch import nn
 
         assert len(self.text) == items
+        self.ready = None
         before = self.text.shape[1]
         return nn.ModuleDict(
             {
@@ -44,10 +46,15 @@ class Dense(Learned):
         )
 
     def vectors(self) -> torch.Tensor:
-        """Unit vectors of all items. (items, width)"""
+        """Unit vectors of all items, made once when learning is over. (items, width)"""
         from torch.nn.functional import normalize
 
-        return normalize(self.network["item"](self.network.get_buffer("text")), dim=1)
+        if self.network.training:
+            return normalize(self.network["item"](self.network.get_buffer("text")), dim=1)
+        if self.ready is None:
+            self.ready = normalize(self.network["item"](self.network.get_buffer("text")), dim=1).detach()
+        found: torch.Tensor = self.ready
+        return found
 
     def people(self, histories: Histories) -> torch.Tensor:
         """The second encoder: choices weighed against each other, the weighted mean at unit length. (people, width)"""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 PEOPLE_AT_A_TIME = 512
+FEW = 8
 LONGEST_GRADIENT = 5.0
 
 
@@ -160,3 +161,20 @@ def picks(histories: Histories, count: int) -> torch.Tensor:
     own: list[Items] = [np.unique(history) for history in histories]
     chosen = [items[(row * len(items)).astype(np.int64)] for row, items in zip(drawn, own, strict=True)]
     return torch.from_numpy(np.stack(chosen))
+
+
+def first_layer(layer: torch.nn.Linear, histories: Histories, *, unit: bool = False) -> torch.Tensor:
+    """The layer's answer to rows of 0 and 1, `unit` to rows of length 1. (people, out)
+
+    For a few people only the weights of what they chose are read: of 100,000 items those are few.
+    """
+    import torch
+    from torch.nn.functional import normalize
+
+    if len(histories) > FEW:
+        rows = rows_of(histories, layer.in_features)
+        answer: torch.Tensor = layer(normalize(rows, dim=1) if unit else rows)
+        return answer
+    own = [torch.from_numpy(np.unique(history)) for history in histories]
+    sums = [layer.weight[:, items].sum(1) / (max(len(items), 1) ** 0.5 if unit else 1.0) for items in own]
+    return torch.stack(sums) + layer.bias

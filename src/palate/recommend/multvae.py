@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, rows_of
+from palate.recommend.learned import Learned, first_layer, rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -58,6 +58,7 @@ class MultVAE(Learned):
         return total
 
     def answer(self, histories: Histories) -> torch.Tensor:
-        mean, _ = self.encoded(rows_of(histories, self.items))
+        first, bent, last = self.network["encoder"]
+        mean, _ = last(bent(first_layer(first, histories, unit=True))).chunk(2, dim=1)
         scores: torch.Tensor = self.network["decoder"](mean)
         return scores

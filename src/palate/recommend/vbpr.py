@@ -26,12 +26,15 @@ class VBPR(Learned):
     width: int = 64
     drawn: int = 16
     """Pairs of a chosen and another item that a person contributes to a batch."""
+    ready: Any = field(default=None, repr=False, compare=False)
+    """What every request needs: projected looks and biases."""
 
     def build(self, items: int) -> torch.nn.Module:
         import torch
         from torch import nn
 
         assert len(self.pictures) == items
+        self.ready = None
         before = self.pictures.shape[1]
         return nn.ParameterDict(
             {
@@ -75,8 +78,11 @@ class VBPR(Learned):
         return found
 
     def answer(self, histories: Histories) -> torch.Tensor:
-        look = self.network.get_buffer("pictures") @ self.network["E"]
+        if self.ready is None:
+            look = self.network.get_buffer("pictures") @ self.network["E"]
+            self.ready = (look.detach(), self.biases().detach())
+        look, bias = self.ready
         known = pooled(self.network["gamma_mine"], histories) @ self.network["gamma"].T
         seen: torch.Tensor = pooled(look, histories) @ self.network["theta"] @ look.T
-        total: torch.Tensor = known + seen + self.biases()
+        total: torch.Tensor = known + seen + bias
         return total
