@@ -30,6 +30,7 @@ PAGES = {
     "for-you": "/for-you",
     "for-you-models": "/for-you?of=models",
     "my-taste": "/my-taste",
+    "talk": "/talk",
     "rank": "/rank",
     "studio": "/studio",
     "imports": "/studio/imports",
@@ -115,9 +116,14 @@ def test_no_page_keeps_anybody_out(opened: Open, scheme: str) -> None:
     found["podium"] = serious(page)
     steered(page)
     found["a slate"] = serious(page)
+    page.goto("/talk")
+    page.get_by_role("button", name="a lighthouse at night").click()
+    page.locator("article").wait_for()
+    page.get_by_text("Why:").click()
+    found["an answer"] = serious(page)
     page.set_viewport_size({"width": 390, "height": 844})
     found["a slate on a phone"] = serious(page)
-    for name in ("explore", "find", "steer", "for-you", "my-taste", "my-data"):
+    for name in ("explore", "find", "steer", "for-you", "talk", "my-taste", "my-data"):
         page.goto(PAGES[name])
         settled(page)
         found[f"{name} on a phone"] = serious(page)
@@ -192,6 +198,7 @@ def test_letters_lead_to_pages_and_a_question_mark_tells_which(opened: Open) -> 
         ("s", "Studio"),
         ("t", "Steer"),
         ("y", "For you"),
+        ("a", "Talk"),
         ("r", "Rank"),
         ("e", "Explore"),
         ("f", "Find"),
@@ -224,6 +231,7 @@ PICTURED = {
     "web-find": (FIND, 1280, "light"),
     "web-steer": ("/steer", 1280, "light"),
     "web-for-you": ("/for-you", 1280, "light"),
+    "web-talk": ("/talk", 1280, "light"),
     "web-my-taste": ("/my-taste", 1280, "dark"),
     "web-rank": ("/rank", 1280, "dark"),
     "web-studio": ("/studio", 1280, "light"),
@@ -250,6 +258,11 @@ def test_the_guide_shows_the_pages_as_they_are(opened: Open, service: Served, tm
     if name == "web-for-you":
         page.get_by_role("button", name="Draw four for me").click()
         expect(page.get_by_role("button", name="New picture 4", exact=True)).to_be_visible(timeout=30_000)
+    if name == "web-talk":
+        for said in ("a blue harbour at night", "like the second, but darker"):
+            page.get_by_role("textbox").fill(said)
+            page.keyboard.press("Enter")
+            page.locator("article", has_text=said).wait_for()
     if name == "web-steer":
         steered(page, "2", "3", "u", "1")
     if name == "web-find":

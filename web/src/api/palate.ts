@@ -23,6 +23,8 @@ export type Taste = Shapes["Taste"];
 export type Liking = Shapes["Liking"];
 export type ForYou = Shapes["ForYou"];
 export type ForYouPicture = Shapes["ForYouPicture"];
+export type Exchange = Shapes["Exchange"];
+export type Claim = Shapes["Claim"];
 export type Turn = Shapes["Turn"];
 export type Conversation = Shapes["Conversation"];
 export type ConversationCard = Shapes["ConversationCard"];
@@ -108,6 +110,10 @@ export const resumeTaste = (): Promise<Taste> => post("/taste/resume");
 export const resetTaste = (): Promise<Taste> => post("/taste/reset");
 export const recommend = (of: "pictures" | "models"): Promise<ForYou> => get("/recommend", { of });
 export const personalise = (count: number): Promise<Job> => post("/personalise", { count });
+
+// -- talking --
+export const say = (said: string, talk: string | null): Promise<Shapes["Said"]> => post("/converse", talk ? { said, talk } : { said });
+export const talk = (id: string): Promise<Shapes["Talk"]> => get(at("/converse", id));
 
 // -- choosing --
 export const choose = (kind: Shapes["NewChoice"]["kind"], payload: Shapes["ChoicePayload"]): Promise<Choice> => post("/choices", { kind, payload });
