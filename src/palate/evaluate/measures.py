@@ -191,6 +191,7 @@ MEASURES: Mapping[str, Measure] = {
         homogenised="how much more alike people's lists become",
         polarised="how much further the two halves of people drift apart",
         displaced="share of human makers' exposure that drawn pictures take",
+        alone="share of what a person is shown that nobody else is",
     ),
     **_of(
         "robustness",
