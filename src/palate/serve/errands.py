@@ -31,7 +31,8 @@ from palate.people.gate import unknown
 from palate.serve import slates
 from palate.serve.library import Shelf
 from palate.specify import drawing, orders
-from palate.specify.executors import Workers, open_workers
+from palate.specify.again import look
+from palate.specify.executors import Batch, Drawn, Workers, open_workers
 from palate.specify.ordering import wanted_settings, with_full_hashes
 from palate.studio import Studio
 
@@ -80,6 +81,7 @@ class Errands:
         self._hasty: set[str] = set()
         self._writer: PromptWriter | None = None
         self._wake = threading.Condition()
+        self._opening = threading.Lock()
         self._closing = False
         self._thread: threading.Thread | None = None
         with studio.home.write() as connection:
@@ -244,9 +246,24 @@ class Errands:
 
     def workers(self) -> Workers:
         """One process that draws, kept with its model loaded until the service ends."""
-        if self._workers is None:
-            self._workers = open_workers("pool", 1)
-        return self._workers
+        with self._opening:
+            if self._workers is None:
+                self._workers = open_workers("pool", 1)
+            return self._workers
+
+    def look(self, picture: str) -> Path | None:
+        """A picture that is known by its key alone, drawn beside the service because somebody looks at it."""
+        home, settings = self.studio.home, self.studio.settings
+        return look(home, settings, [picture], draw=self._drawn_beside).get(picture)
+
+    def _drawn_beside(self, batch: Batch) -> list[Drawn]:
+        try:
+            return self.workers().submit(batch).result()
+        except PalateError:
+            raise
+        except Exception as failure:
+            log.error(json.dumps({"event": "look", "error": type(failure).__name__}))
+            raise PalateError("picture_missing", "it could not be drawn", hint="try again") from failure
 
     # -- what is done -------------------------------------------------------------------------------------------
 

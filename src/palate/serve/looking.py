@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.records import Model
 from palate.people import holdings
 from palate.people.gate import unknown
+from palate.people.holdings import Upload
 from palate.serve import shapes
 from palate.serve.gallery import Gallery, Wanted, mask, order, safety_of
 from palate.serve.library import Library
@@ -332,7 +335,7 @@ def map_of_pictures(
         304: {"description": "You have it"},
     },
 )
-def media(
+async def media(
     id: AnId,
     request: Request,
     here: Here,
@@ -340,10 +343,7 @@ def media(
     size: Annotated[str, Query(pattern=f"^({'|'.join(SIZES)})$")] = "256",
 ) -> Response:
     """A picture or an upload of one's own, small or in full."""
-    with here.home.read() as connection:
-        upload = holdings.upload_of(connection, principal.person, id)
-        if upload is None:
-            holdings.require_seen(connection, principal.person, id)
+    upload = await run_in_threadpool(_upload_or_seen, here, principal.person, id)
     headers = {
         "ETag": f'"{id}-{size}"',
         "Cache-Control": "private, max-age=31536000, immutable",
@@ -352,5 +352,19 @@ def media(
     }
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    data, kind = here.media.of_picture(id, size) if upload is None else here.media.of_upload(upload, size)
+    if upload is not None:
+        data, kind = await run_in_threadpool(here.media.of_upload, upload, size)
+    elif await run_in_threadpool(here.media.waits, id, size):
+        loop = asyncio.get_running_loop()
+        data, kind = await loop.run_in_executor(here.media.looking, here.media.of_picture, id, size)
+    else:
+        data, kind = await run_in_threadpool(here.media.of_picture, id, size)
     return Response(data, media_type=kind, headers=headers)
+
+
+def _upload_or_seen(here: Serving, person: str, id: str) -> Upload | None:
+    with here.home.read() as connection:
+        upload = holdings.upload_of(connection, person, id)
+        if upload is None:
+            holdings.require_seen(connection, person, id)
+    return upload

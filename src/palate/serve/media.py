@@ -6,31 +6,43 @@ import io
 import os
 import secrets
 import threading
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLongError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
-from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.errors import PalateError
 from palate.people import holdings, persons
 from palate.people.holdings import Upload
 from palate.people.secrets import fresh_id, private_file
 from palate.safety.pictures import confine_this_process, picture_facts, reencoded
+from palate.specify.again import at_hand
 
 SIZES = ("128", "256", "512", "full")
 UPLOADS_A_PERSON = 500_000_000
 DECODE_SECONDS = 30.0
 UPLOADS_A_PROCESS = 40
 """A decoding process has so much processor time and no more, so it is replaced now and then."""
+LOOKING = 2
+"""Pictures of which a file is made at once; those who wait for one hold up nobody else."""
+Look = Callable[[str], Path | None]
 KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
 
+def nowhere(_: str) -> Path | None:
+    return None
+
+
 class Media:
-    def __init__(self, home: Home) -> None:
+    """`look` makes a file for a picture that is known by its key alone; what it draws, it draws elsewhere."""
+
+    def __init__(self, home: Home, look: Look = nowhere) -> None:
         self.home = home
+        self.look = look
+        self.looking = ThreadPoolExecutor(LOOKING, thread_name_prefix="look")
         self.uploads = home.folder / "uploads"
         self.thumbs = home.derived / "thumbs"
         self._pool: ProcessPoolExecutor | None = None
@@ -39,6 +51,7 @@ class Media:
         self.sweep()
 
     def close(self) -> None:
+        self.looking.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             if self._pool is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)
@@ -109,20 +122,20 @@ class Media:
         try:
             kept = path.read_bytes()
         except FileNotFoundError:
+            whole = self.original(id)
             with self._making:
-                kept = reencoded(self.original(id)) if size == "full" else small(self.original(id), int(size))
+                kept = reencoded(whole) if size == "full" else small(whole, int(size))
             _keep(path, kept)
         return kept, KINDS[picture_facts(kept).format]
 
+    def waits(self, id: str, size: str) -> bool:
+        """Whether it has to be drawn before it can be shown."""
+        return not (self.thumbs / size / id[:2] / id).is_file() and at_hand(self.home, id) is None
+
     def original(self, id: str) -> bytes:
-        blob = self.home.blobs.path(id)
-        if blob.exists():
-            return blob.read_bytes()
-        with self.home.read() as connection:
-            places = picture_rows.originals(connection, id)
-        for place in places:
-            if Path(place).is_file():
-                return Path(place).read_bytes()
+        place = at_hand(self.home, id) or self.look(id)
+        if place is not None:
+            return place.read_bytes()
         raise PalateError("picture_missing", "its file is gone", about=id, hint="run `palate check`")
 
 

@@ -55,11 +55,11 @@ class Serving:
                 self.owner = persons.ensure_owner(connection)
             self.token: str | None = None
             self.shelf = Shelf(studio)
-            self.media = Media(self.home)
             self.metrics = Metrics()
             self.errands = Errands(studio, self.shelf)
-            self._open.callback(self.media.close)
             self._open.callback(self.errands.close)
+            self.media = Media(self.home, self.errands.look)
+            self._open.callback(self.media.close)
             self.talks = Talks(studio, self.shelf, self.errands)
             self._open.callback(self.talks.close)
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from palate.catalogue import models as model_rows
@@ -16,28 +16,31 @@ from palate.jobs.tasks import Task
 from palate.settings import Settings
 from palate.specify import orders
 from palate.specify.drawing import BATCH
-from palate.specify.executors import Batch, draw_batch
+from palate.specify.executors import Batch, Drawn, draw_batch
+
+Draw = Callable[[Batch], list[Drawn]]
 
 
-def look(home: Home, settings: Settings, ids: Sequence[str]) -> dict[str, Path]:
+def look(home: Home, settings: Settings, ids: Sequence[str], *, draw: Draw = draw_batch) -> dict[str, Path]:
     """A file for each picture that has one or can be drawn from its key; the others are left out.
 
-    What is drawn here is kept among what is derived: it can be drawn again at any time.
+    What is drawn here is kept among what is derived: it can be drawn again at any time. `draw` may do it elsewhere.
     """
     found: dict[str, Path] = {}
     keys: dict[str, Drawing] = {}
     for id in dict.fromkeys(ids):
-        path = _at_hand(home, id)
+        path = at_hand(home, id)
         if path is not None:
             found[id] = path
         elif (drawing := _key_of(home, id)) is not None:
             keys[id] = drawing
     if keys:
-        found |= _drawn(home, settings, keys)
+        found |= _drawn(home, settings, keys, draw)
     return {id: found[id] for id in ids if id in found}
 
 
-def _at_hand(home: Home, id: str) -> Path | None:
+def at_hand(home: Home, id: str) -> Path | None:
+    """Its file, where there is one already."""
     places = [home.blobs.path(id), _place(home, id)]
     with home.read() as connection:
         places += map(Path, picture_rows.originals(connection, id))
@@ -59,7 +62,7 @@ def _key_of(home: Home, id: str) -> Drawing | None:
     return None
 
 
-def _drawn(home: Home, settings: Settings, keys: dict[str, Drawing]) -> dict[str, Path]:
+def _drawn(home: Home, settings: Settings, keys: dict[str, Drawing], draw: Draw) -> dict[str, Path]:
     """Model by model, so that each is loaded once."""
     with home.read() as connection:
         models = {model.id: model for model in model_rows.listed(connection)}
@@ -74,7 +77,7 @@ def _drawn(home: Home, settings: Settings, keys: dict[str, Drawing]) -> dict[str
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
             tasks = tuple(_task(model, base, keys[id]) for id in part)
-            for id, picture in zip(part, draw_batch(Batch(model, base, tasks, settings.device)), strict=True):
+            for id, picture in zip(part, draw(Batch(model, base, tasks, settings.device)), strict=True):
                 found[id] = _kept(_place(home, id), picture.png)
     return found
 

@@ -138,17 +138,19 @@ class Pool:
     def __init__(self, count: int | None = None) -> None:
         self.count = count or max(1, os.cpu_count() or 1)
         self._pool: Executor | None = None
+        self._lock = threading.Lock()
 
     def submit(self, batch: Batch) -> Future[list[Drawn]]:
         """After a worker died the pool of the standard library is broken for good, so a new one is made."""
-        if self._pool is None:
-            self._pool = self._fresh()
-        try:
-            return self._pool.submit(draw_batch, batch)
-        except BrokenProcessPool:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = self._fresh()
-            return self._pool.submit(draw_batch, batch)
+        with self._lock:
+            if self._pool is None:
+                self._pool = self._fresh()
+            try:
+                return self._pool.submit(draw_batch, batch)
+            except BrokenProcessPool:
+                self._pool.shutdown(wait=False, cancel_futures=True)
+                self._pool = self._fresh()
+                return self._pool.submit(draw_batch, batch)
 
     def _fresh(self) -> Executor:
         return ProcessPoolExecutor(
