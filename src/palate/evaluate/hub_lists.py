@@ -1,0 +1,33 @@
+"""What a hub's own `find` answers, as lists: for questions of fairness and of what can be copied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from palate.catalogue import models as model_rows
+from palate.catalogue.home import Home
+from palate.encoders.opening import open_encoder
+from palate.find import asking
+from palate.find.filters import Filters
+from palate.find.requirement import Asked
+from palate.settings import read
+
+FIRST = 10
+
+
+def hub_lists(
+    hub: Path, wishes: Sequence[str]
+) -> tuple[list[list[str]], dict[str, str], Callable[[str], Sequence[str]]]:
+    """The first ten models of each wish; who made each model that can be found; and `find` itself."""
+    settings, home = read(hub), Home.open(hub)
+    encoder = open_encoder(settings.encoder, fit=settings.fit)
+    with home.read() as connection:
+        makers = {model.id: str(model.maker or "unknown") for model in model_rows.listed(connection)}
+
+    def find(wish: str, top: int = FIRST) -> list[str]:
+        question = asking.put(home, settings, lambda: encoder, Asked(wish), Filters(None, (), settings.safe))
+        return [row.id for row in asking.find(question, by="gre", weights=asking.weights_of(settings, None)).top(top)]
+
+    everything = find(wishes[0], 10_000)
+    return [find(wish) for wish in wishes], {id: makers.get(id, "unknown") for id in everything}, find
