@@ -194,8 +194,14 @@ def scenario_command(name: str) -> Callable[..., None]:
 
 
 SCENARIO_COMMANDS = {
+    "cost": "Latency, throughput, memory, operations and assumed energy of answers and of learning.",
+    "fairness": "Who is served worse, which makers are shown less, and whether saying who one is changes the answer.",
+    "harm": "Privacy, autonomy, transparency, social harm, manipulability: each with its method and its limits.",
     "longitudinal": "Sixty rounds of made people's lives: satisfaction, drift, variety, exposure; tests on traffic.",
+    "people": "Win rates and strengths from what people preferred, and a judge's agreement with them.",
     "pictures": "What each model drew beside the others: FID, KID, CMMD, coverage, variety, copies.",
+    "red-team": "Attacks on files, pictures, words and the service, and copying by queries: the share that is held.",
+    "text": "Candidate prompts: how many can be used, how faithful, how varied, how natural.",
 }
 """Scenarios that are commands by themselves, and what their help says."""
 

@@ -1,4 +1,4 @@
-"""Pictures for a history on MovieLens 100K's posters; a case is a window of the last tenth of time."""
+"""Drawn from a history beside recommended from it, on MovieLens' posters; a case is a person."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from palate.evaluate.scenario import Scenario, Size, Specification
 
 def run(asked: Specification) -> Report:
     from palate.evaluate.personalise import PersonaliseDesign, evaluate_personalise
+    from palate.personalise.opening import Networks
+    from palate.settings import read
 
-    design = PersonaliseDesign(people=asked.cases, seed=asked.seed)
+    assert asked.hub is not None
+    design = PersonaliseDesign(
+        people=asked.cases, seed=asked.seed, janus=read(asked.hub).personaliser, networks=Networks(device="cpu")
+    )
     return evaluate_personalise(asked.folder("ml-100k"), design, home=asked.hub, out=asked.out)
 
 
 SCENARIO = Scenario(
     name="personalise",
-    aspects=("pictures",),
-    asks="pictures drawn from a history beside what recommenders would show, on real posters",
+    aspects=("accuracy", "pictures"),
+    asks="pictures drawn for a person beside what recommenders find for them",
     run=run,
-    sizes=(Size(20, 200.0), Size(60, 300.0), Size(200, 700.0)),
-    needs=("ml-100k/u.data", "ml-100k/posters.tar"),
+    sizes=(Size(10, 240.0), Size(50, 600.0), Size(200, 1800.0)),
+    needs=("hub", "ml-100k/posters.tar"),
 )
