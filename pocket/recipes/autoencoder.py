@@ -69,7 +69,7 @@ def greens(shown: NDArray[np.uint8], chosen: NDArray[np.intp]) -> NDArray[np.flo
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = course.parser(__doc__, steps=3000, batch=48, rate=2e-3, tests=250, name="autoencoder")
+    parser = course.parser(__doc__, steps=6000, batch=48, rate=2e-3, tests=250, name="autoencoder")
     parser.add_argument("--width", type=int, default=32)
     return parser.parse_args(args)
 

@@ -143,7 +143,7 @@ def pipeline_of(vae: Any, tower: Any, words: Any, unet: Any) -> StableDiffusionP
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = course.parser(__doc__, steps=8000, batch=128, rate=1e-3, tests=256, name="diffusion")
+    parser = course.parser(__doc__, steps=6400, batch=44, rate=8e-4, tests=256, name="diffusion")
     parser.add_argument("--width", type=int, default=96)
     parser.add_argument("--average", type=float, default=0.998, help="how slowly the shipped average follows")
     parser.add_argument("--clip", default="clip", help="the work folder's CLIP")
