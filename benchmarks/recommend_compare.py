@@ -4,7 +4,7 @@
 
 Each library gets an environment of its own in DIR (made with pip where it is not there). It only learns and scores
 (`recommend_theirs.py` runs in it); what a score is worth is measured here. Every trial is kept, so the same command
-goes on where it was stopped. Learning is timed in processor seconds of one thread each, in turns: ours, theirs.
+goes on where it was stopped. Learning is timed in processor seconds, of all threads together.
 """
 
 from __future__ import annotations

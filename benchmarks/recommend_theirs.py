@@ -74,7 +74,7 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> tuple[S
     tools = importlib.import_module("recbole.utils")
     parts = {name: histories(split, name) for name in ("train", "valid", "test")}
     with tempfile.TemporaryDirectory() as folder:
-        always = {
+        always: dict[str, Any] = {
             "data_path": folder,
             "checkpoint_dir": folder,
             "train_neg_sample_args": None,
