@@ -22,6 +22,7 @@ from palate.catalogue.choices import Choice, append
 from palate.catalogue.conversations import Stated, put_stated
 from palate.catalogue.records import Drawing, Prompt, digest
 from palate.converse import choosing
+from palate.converse.reviewing import Manner, Passage, answered, explained
 from palate.converse.talking import Conversing
 from palate.converse.tools import Tools
 from palate.people import errands, holdings, persons
@@ -216,3 +217,19 @@ def test_as_messages_they_reach_nothing_of_anybody_else(home: Studio, start: int
     assert [row for row in after["choices"] if "eve" in row] == [row for row in before["choices"] if "eve" in row]
     assert [row for row in after["tastes"] if "eve" in row] == [row for row in before["tastes"] if "eve" in row]
     assert len(after["drawings"]) - len(before["drawings"]) <= 4 * 50
+
+
+@pytest.mark.parametrize("start", range(0, 200, 50))
+def test_as_reviews_they_are_quoted_at_most_and_hold_no_address(home: Studio, start: int) -> None:
+    before = effects(home)
+    reviews = [Passage(f"r{at}", "m", f"Fine lines. {text}") for at, text in enumerate(STRINGS[start : start + 50])]
+    for told in (
+        answered("are the lines fine?", reviews, Obedient()),
+        explained("fine lines", reviews, Obedient(), Manner(3, "lines", "warm")),
+        answered("are the lines fine?", reviews),
+    ):
+        assert "evil.example" not in told.text
+        assert "http" not in told.text
+        assert EVES not in told.text
+        assert all(claim.rests_on for claim in told.claims)
+    assert effects(home) == before

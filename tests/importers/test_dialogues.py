@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from palate.errors import PalateError
-from palate.importers.dialogues import Film, read_films, read_inspired, suggestions
+from palate.importers.dialogues import Film, read_films, read_inspired, read_redial, suggestions
 
 HEAD = "dialog_id\tutt_id\tspeaker\ttext\tmovies\tgenres\tpeople_names\n"
 
@@ -53,3 +54,39 @@ def test_what_is_no_such_file_is_one_clear_line(tmp_path: Path, content: str, sa
         read_inspired(tmp_path / "x.tsv")
     with pytest.raises(PalateError, match="not there"):
         read_inspired(tmp_path / "y.tsv")
+
+
+REDIAL = {
+    "conversationId": "391",
+    "initiatorWorkerId": 0,
+    "respondentWorkerId": 1,
+    "movieMentions": {"203371": "Final Fantasy (2001)", "84779": "The Triplets of Belleville (2003)", "7": None},
+    "messages": [
+        {"messageId": 1, "senderWorkerId": 0, "text": "I liked @203371 a lot", "timeOffset": 0},
+        {"messageId": 2, "senderWorkerId": 1, "text": "Then @84779, or @7 and @203371!", "timeOffset": 9},
+    ],
+}
+
+
+def test_redial_as_published(tmp_path: Path) -> None:
+    path = tmp_path / "test_data.jsonl"
+    path.write_text(json.dumps(REDIAL) + "\n\n" + json.dumps({**REDIAL, "movieMentions": []}) + "\n")
+    first, second = read_redial(path)
+    assert [said.recommender for said in first.utterances] == [False, True]
+    assert first.utterances[0].text == "I liked Final Fantasy (2001) a lot"
+    assert first.utterances[1].text == "Then The Triplets of Belleville (2003), or @7 and Final Fantasy (2001)!"
+    [suggestion] = suggestions([first])
+    assert suggestion.film == "The Triplets of Belleville (2003)"
+    assert suggestion.said == first.utterances[1].text
+    assert second.utterances[0].films == ()
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "7", json.dumps({"movieMentions": {}}), "[" * 9999])
+def test_what_is_no_redial_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps(REDIAL) + "\n" + line + "\n")
+    with pytest.raises(PalateError, match="not a conversation of ReDial") as caught:
+        read_redial(path)
+    assert str(caught.value.about).endswith("x.jsonl:2")
+    with pytest.raises(PalateError, match="not there"):
+        read_redial(tmp_path / "nowhere.jsonl")

@@ -114,7 +114,7 @@ class Tools:
         claims = tuple(
             quoting(f"{{}}: {reason.text}.", row.name, grounds=_grounds(row.id, reason.pictures, reason.prompts))
             for row in rows
-            for reason in row.reasons
+            for reason in row.reasons[:1]
         )
         return Found(claims, models=things, notes=tuple(ranking.warnings))
 

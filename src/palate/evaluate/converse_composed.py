@@ -33,6 +33,8 @@ MOST = {"train": 2000, "dev": 300, "test": 400}
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.5)
 SHARES = (0.0, 0.25, 0.5, 1.0)
 PENALTIES = (0.3, 3.0, 30.0, 300.0)
+BLOCK = 128
+"""Queries that are compared with all pictures at once."""
 BASELINES = ("picture only", "words only", "all in words")
 
 
@@ -145,11 +147,15 @@ def encoded(sets: Sets, cases: list[Case], encoder: Encoder) -> Asked:
 
 def ranks(sets: Sets, asked: Asked, queries: Vectors) -> Ranks:
     """The target's rank among all pictures but the one begun with, ties counted against it."""
+    target = np.array([case.target for case in asked.cases])
+    begun = np.array([case.begun for case in asked.cases])
     found = np.empty(len(queries))
-    for at, (case, query) in enumerate(zip(asked.cases, queries, strict=True)):
-        scores = sets.vectors @ query
-        own = scores[case.target]
-        found[at] = (scores >= own).sum() - (scores[case.begun] >= own)
+    for start in range(0, len(queries), BLOCK):
+        part = slice(start, start + BLOCK)
+        scores = queries[part] @ sets.vectors.T
+        rows = np.arange(len(scores))
+        own = scores[rows, target[part], None]
+        found[part] = (scores >= own).sum(axis=1) - (scores[rows, begun[part]] >= own[:, 0])
     return found
 
 

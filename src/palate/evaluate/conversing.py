@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from palate.converse.retrieval import words_of
 from palate.converse.suggesting import EVIDENCE, RECENT, Apart, Knowledge, Sizes, Suggester, apart, masked
+from palate.evaluate.converse_language import language_metrics
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric, Report, write_run
 from palate.importers.dialogues import Dialogue, Film, Suggestion, read_films, read_inspired, suggestions
@@ -56,11 +57,13 @@ def evaluate_converse(folder: Path, *, films: Path | None = None, seed: int = 0,
     known = {} if films is None else read_films(films)
     candidates = sorted({film for one in (*earlier, *asked) for said in one.utterances for film in said.films})
     cases = suggestions(asked)
-    ranks, tuned, weights = _ranks(candidates, earlier, known, cases)
+    ranks, tuned, suggester = _ranks(candidates, earlier, known, cases)
     groups = [case.dialogue for case in cases]
+    heard = [utterance.text for one in earlier for utterance in one.utterances]
+    language, said = language_metrics(suggester, suggestions(earlier), cases, heard, seed=seed)
     report = Report(
         scenario=SCENARIO,
-        metrics=_metrics(ranks, groups, seed),
+        metrics={**_metrics(ranks, groups, seed), **language},
         cases=len(cases),
         unscored=0,
         took_s=time.perf_counter() - began,
@@ -69,8 +72,9 @@ def evaluate_converse(folder: Path, *, films: Path | None = None, seed: int = 0,
             f"{len(cases)} suggestions in {len(asked)} conversations, {len(candidates)} films": _table(ranks),
             "What counts in the offline suggester": [
                 {"evidence": name, "weight": round(float(weight), 3)}
-                for name, weight in zip(EVIDENCE, weights, strict=True)
+                for name, weight in zip(EVIDENCE, suggester.weights, strict=True)
             ],
+            "What is said, against what was said": said,
         },
     )
     if out is not None:
@@ -86,8 +90,8 @@ def evaluate_converse(folder: Path, *, films: Path | None = None, seed: int = 0,
 
 def _ranks(
     candidates: Sequence[str], earlier: Sequence[Dialogue], films: Mapping[str, Film], cases: Sequence[Suggestion]
-) -> tuple[dict[str, Floats], dict[str, Any], Floats]:
-    """Each method's rank of each film that was suggested; what was tuned; the offline suggester's weights."""
+) -> tuple[dict[str, Floats], dict[str, Any], Suggester]:
+    """Each method's rank of each film that was suggested; what was tuned; the offline suggester."""
     whole, held_out = Knowledge(candidates, earlier, films), apart(candidates, earlier, films)
     by_size = {sizes: [(knowledge.resized(sizes), own) for knowledge, own in held_out] for sizes in TRIED}
     ranks, tuned = {}, {}
@@ -100,7 +104,7 @@ def _ranks(
     suggester = Suggester.fit(whole.resized(best), by_size[best])
     ranks["offline"] = np.array([rank_of(suggester.knowledge, case, suggester.scores(case)) for case in cases])
     tuned["offline"] = vars(best)
-    return ranks, tuned, suggester.weights
+    return ranks, tuned, suggester
 
 
 def _reciprocal(score: Score, parts: Apart) -> float:

@@ -1,16 +1,19 @@
-"""Conversations in which films were recommended: INSPIRED (Hayati et al. 2020) as published, a TSV a part."""
+"""Talks in which films were recommended, as published: INSPIRED (Hayati et al. 2020), ReDial (Li et al. 2018)."""
 
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from palate.errors import PalateError
 
 NEEDED = ("dialog_id", "speaker", "text", "movies", "genres", "people_names")
+_MENTION = re.compile(r"@(\d+)")
 _YEAR = re.compile(r"\((\d{4})\)\s*$")
 LARGEST_FIELD = 1_000_000
 
@@ -54,6 +57,8 @@ class Suggestion:
     before: tuple[Utterance, ...]
     named: frozenset[str] = field(default_factory=frozenset)
     film: str = ""
+    said: str = ""
+    """The recommender's words with the film in them."""
 
 
 def read_inspired(path: Path) -> list[Dialogue]:
@@ -73,6 +78,39 @@ def read_inspired(path: Path) -> list[Dialogue]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise PalateError("dialogues_unreadable", f"not tab-separated text: {error}", about=str(path)) from None
     return [Dialogue(id, tuple(utterances)) for id, utterances in said.items()]
+
+
+def read_redial(path: Path) -> list[Dialogue]:
+    """ReDial as published (Li et al. 2018): a conversation a line; a film in a text is `@` and its number.
+
+    The respondent recommends. Numbers are replaced by titles, and what a conversation does not name stays a number.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        raise PalateError("file_missing", "it is not there", about=str(path)) from None
+    except UnicodeDecodeError:
+        raise PalateError("dialogues_unreadable", "it is not text", about=str(path)) from None
+    return [_redial(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _redial(line: str, about: str) -> Dialogue:
+    try:
+        row = json.loads(line)
+        mentions = dict(row["movieMentions"] or {})
+        titles = {str(id): str(title).strip() for id, title in mentions.items() if title}
+        said = [_redial_utterance(message, row["respondentWorkerId"], titles) for message in row["messages"]]
+        return Dialogue(str(row["conversationId"]), tuple(said))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f"not a conversation of ReDial: {type(error).__name__} {error}"[:200]
+        raise PalateError("dialogues_unreadable", reason, about=about) from None
+
+
+def _redial_utterance(message: Mapping[str, Any], respondent: object, titles: Mapping[str, str]) -> Utterance:
+    text = str(message["text"])
+    found = [titles[id] for id in _MENTION.findall(text) if id in titles]
+    plain = _MENTION.sub(lambda mention: titles.get(mention[1], mention[0]), text)
+    return Utterance(message["senderWorkerId"] == respondent, plain, tuple(dict.fromkeys(found)))
 
 
 def read_films(path: Path) -> dict[str, Film]:
@@ -97,7 +135,7 @@ def suggestions(dialogues: list[Dialogue]) -> list[Suggestion]:
             if utterance.recommender:
                 before = dialogue.utterances[:at]
                 new = [film for film in dict.fromkeys(utterance.films) if film not in named]
-                found += [Suggestion(dialogue.id, before, frozenset(named), film) for film in new]
+                found += [Suggestion(dialogue.id, before, frozenset(named), film, utterance.text) for film in new]
             named.update(utterance.films)
     return found
 
