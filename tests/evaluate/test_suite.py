@@ -32,13 +32,14 @@ def run(asked):
     falls = bootstrap([0.0, 1.0] * asked.cases, seed=asked.seed)
     return Report({name!r}, {{"coin/accuracy": falls}}, asked.cases, 0, 0.0, left_out={{"dice": "<none> here"}})
 
-SCENARIO = Scenario({name!r}, ("accuracy",), "whether a coin falls", run, (Size(4, 1.0), Size(8, 2.0)), {needs!r})
+SIZES = (Size(4, {each}), Size(8, 2 * {each}))
+SCENARIO = Scenario({name!r}, ("accuracy",), "whether a coin falls", run, SIZES, {needs!r})
 """
 
 
-def written(folder: Path, name: str, *, does: str = "pass", needs: tuple[str, ...] = ()) -> str:
+def written(folder: Path, name: str, *, does: str = "pass", needs: tuple[str, ...] = (), each: float = 1.0) -> str:
     file = folder / f"{name}.py"
-    file.write_text(TEXT.format(name=name, does=does, needs=needs, counter=str(folder / f"{name}.count")))
+    file.write_text(TEXT.format(name=name, does=does, needs=needs, each=each, counter=str(folder / f"{name}.count")))
     return str(file)
 
 
@@ -61,23 +62,39 @@ def test_a_budget_makes_all_small_first_and_then_what_there_is_room_for() -> Non
     """100 s, of which 60 are planned with: 10 + 20 small, 20 more for a, and nothing of the 100 of b."""
     found = planned([scenario("a", 10, 30), scenario("b", 20, 120), scenario("c", 90)], 100)
     assert {name: size.seconds for name, size in found.items()} == {"a": 30, "b": 20}
+    slow = planned([scenario("a", 10, 30), scenario("b", 20, 120), scenario("c", 90)], 100, slowness=10.0)
+    assert {name: size.seconds for name, size in slow.items()} == {"a": 10, "b": 20}
 
 
 def test_each_gets_its_share_of_the_time_that_is_left() -> None:
     assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}) == pytest.approx(25)
     assert limit("b", 80, {"b": Size(1, 30)}) == 80
+    # Eight times slower: twice the 80 seconds it needs there, not its quarter; and never more than there is.
+    assert limit("a", 200, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 160
+    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 100
 
 
-def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path) -> None:
+def test_what_was_planned_stays_planned_on_a_busier_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [written(tmp_path, "coin")]
+    cases = []
+    for slowness in (1.0, 100.0):
+        monkeypatch.setattr("palate.evaluate.suite.slowness", lambda by=slowness: by)
+        [found] = evaluate_all(names, tmp_path / "out", seconds=60.0, apart=False)
+        cases.append((found.state, found.cases))
+    assert cases == [("done", 8), ("kept", 8)]
+
+
+def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("palate.evaluate.suite.slowness", lambda: 1.0)
     names = [
         written(tmp_path, "fine"),
         written(tmp_path, "broken", does="raise ValueError('no coin')"),
-        written(tmp_path, "slow", does="time.sleep(60)"),
+        written(tmp_path, "slow", does="time.sleep(600)", each=0.1),
         written(tmp_path, "lacking", needs=("coins/gold.csv",)),
         written(tmp_path, "homeless", needs=("hub",)),
     ]
     out = tmp_path / "out"
-    found = {one.scenario: one for one in evaluate_all(names, out, seconds=9.0)}
+    found = {one.scenario: one for one in evaluate_all(names, out, seconds=60.0)}
     assert {name: one.state for name, one in found.items()} == {
         "fine": "done", "broken": "failed", "slow": "stopped", "lacking": "left out", "homeless": "left out",
     }  # fmt: skip

@@ -24,10 +24,11 @@ def seconds_of(budget: str) -> float:
     return total
 
 
-def planned(scenarios: Sequence[Scenario], seconds: float) -> dict[str, Size]:
+def planned(scenarios: Sequence[Scenario], seconds: float, slowness: float = 1.0) -> dict[str, Size]:
     """The size of each: all of them small first, then each a step larger in turns as long as there is room.
 
-    What does not fit even when small is not among them; the quickest are the last to be left out.
+    What does not fit even when small is not among them; the quickest are the last to be left out. A machine that is
+    slow just now lets nothing grow, but it may be quick again: what is small is tried all the same.
     """
     room = seconds * PLANNED
     chosen: dict[str, int] = {}
@@ -35,6 +36,7 @@ def planned(scenarios: Sequence[Scenario], seconds: float) -> dict[str, Size]:
         if scenario.sizes[0].seconds <= room:
             chosen[scenario.name] = 0
             room -= scenario.sizes[0].seconds
+    room -= seconds * PLANNED * (1 - 1 / slowness)
     growing = [scenario for scenario in scenarios if scenario.name in chosen]
     while growing:
         for scenario in list(growing):
@@ -51,6 +53,11 @@ def planned(scenarios: Sequence[Scenario], seconds: float) -> dict[str, Size]:
     return {one.name: one.sizes[chosen[one.name]] for one in scenarios if one.name in chosen}
 
 
-def limit(name: str, left: float, waiting: Mapping[str, Size]) -> float:
-    """Seconds that a scenario may take of those `left`: its share of what it and the others still to come need."""
-    return left * waiting[name].seconds / sum(size.seconds for size in waiting.values())
+def limit(name: str, left: float, waiting: Mapping[str, Size], slowness: float = 1.0) -> float:
+    """Seconds that a scenario may take of those `left`: its share of what it and the others still to come need.
+
+    On a slow machine twice what it needs there, though others wait: a few that are whole say more than many cut off.
+    """
+    own = waiting[name].seconds
+    share = left * own / sum(size.seconds for size in waiting.values())
+    return min(left, max(share, 2 * slowness * own))

@@ -24,7 +24,7 @@ from palate.metrics.cost import watt_hours
 
 State = Literal["done", "kept", "left out", "failed", "stopped"]
 LIBRARIES = ("palate", "numpy", "scipy", "torch", "transformers", "diffusers")
-RECORD = "run.json"
+RECORD, PLAN = "run.json", "plan.json"
 SPARE = 0.03
 """Share of the time for the report."""
 
@@ -72,8 +72,9 @@ def evaluate_all(
     asked = {scenario.name: (name, scenario) for name, scenario in ((n, named(n)) for n in _names(names))}
     scenarios = [scenario for _, scenario in asked.values()]
     lacking = {one.name: why for one in scenarios if (why := one.lacking(data, hub)) is not None}
-    sizes = planned([one for one in scenarios if one.name not in lacking], seconds / slowness())
     out.mkdir(parents=True, exist_ok=True)
+    slow = slowness()
+    sizes = _plan(out, [one for one in scenarios if one.name not in lacking], seconds, slow)
     found: dict[str, Outcome] = {}
     waiting = dict(sizes)
     for scenario in scenarios:
@@ -83,10 +84,14 @@ def evaluate_all(
     for name in sorted(sizes, key=lambda one: sizes[one].seconds):
         path, scenario = asked[name]
         left = seconds * (1 - SPARE) - (time.monotonic() - began)
-        progress(f"{name}: {sizes[name].cases} of {scenario.all_cases} cases")
         specification = Specification(name, sizes[name].cases, seed, data, hub, out / name)
-        found[name] = _one(path, scenario, specification, max(limit(name, left, waiting), 1.0), apart=apart)
+        seconds_for = limit(name, left, waiting, slow)
         del waiting[name]
+        if left < sizes[name].seconds and not (out / name / RECORD).is_file():
+            found[name] = Outcome(name, "left out", "no time was left for it", sizes[name].cases, scenario.all_cases)
+            continue
+        progress(f"{name}: {sizes[name].cases} of {scenario.all_cases} cases")
+        found[name] = _one(path, scenario, specification, max(seconds_for, 1.0), apart=apart)
         if found[name].state not in ("done", "kept"):
             progress(f"{name} {found[name].state}: {found[name].why}")
     outcomes = [found[scenario.name] for scenario in scenarios]
@@ -101,6 +106,21 @@ def evaluate_all(
         },
     )
     return outcomes
+
+
+def _plan(out: Path, scenarios: Sequence[Scenario], seconds: float, slow: float) -> dict[str, Size]:
+    """What fits, and what was planned here before for the same time: a machine that is busier now changes no size."""
+    try:
+        before = json.loads((out / PLAN).read_text())
+        earlier = before["cases"] if before["seconds"] == seconds else {}
+    except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
+        earlier = {}
+    sizes = planned(scenarios, seconds, slow)
+    for scenario in scenarios:
+        same = [size for size in scenario.sizes if size.cases == earlier.get(scenario.name)]
+        sizes |= {scenario.name: same[0]} if same else {}
+    _write(out / PLAN, {"seconds": seconds, "cases": {name: size.cases for name, size in sizes.items()}})
+    return sizes
 
 
 def _names(names: Sequence[str]) -> list[str]:
