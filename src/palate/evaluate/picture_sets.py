@@ -7,6 +7,7 @@ models, intervals over models. Features are the home's, or GEMRec's CLIP ViT-L/1
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from palate.metrics.pictures import frechet_distance
 
 if TYPE_CHECKING:
     from palate.catalogue.home import Home
+    from palate.settings import Settings
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -31,6 +33,7 @@ SCENARIO = "pictures"
 FEWEST = 8
 NEAR = 5
 SHOWN = 8
+SAFE = re.compile(r"[^\w]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +139,26 @@ def alone(drawn: Drawn, rows: Indices) -> dict[str, float]:
     if said.any():
         found["clip_score"] = float(clip_score(drawn.pictures[rows][said], drawn.words[rows][said]).mean())
     return found
+
+
+def save_pictures(home: Home, settings: Settings, drawn: Drawn, out: Path) -> int:
+    """Small copies of one picture of each of some models, for the report; those without a file are drawn again."""
+    from palate.safety.pictures import open_picture
+    from palate.specify.again import look
+
+    first = [int(np.flatnonzero(drawn.model == m)[0]) for m in range(len(drawn.models)) if (drawn.model == m).any()]
+    some = {drawn.ids[row]: drawn.models[int(drawn.model[row])] for row in first[:SHOWN]}
+    folder = out / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        files = look(home, settings, list(some))
+    except PalateError:  # a model that is gone draws nothing, and the numbers stand without its picture
+        return 0
+    for number, (id, file) in enumerate(files.items()):
+        picture = open_picture(file)
+        picture.thumbnail((128, 128))
+        picture.save(folder / f"{number:02d}-{SAFE.sub('-', some[id])[:40]}.png")
+    return len(files)
 
 
 def memorised(drawn: Drawn, training: Floats, held_out: Floats, seed: int) -> dict[str, Metric]:

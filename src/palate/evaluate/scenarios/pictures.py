@@ -7,20 +7,22 @@ from palate.evaluate.scenario import Scenario, Size, Specification
 
 
 def run(asked: Specification) -> Report:
-    from palate.evaluate.picture_sets import Drawn, evaluate_pictures, of_gemrec, of_home
+    from palate.catalogue.home import Home
+    from palate.evaluate.picture_sets import evaluate_pictures, of_gemrec, of_home, save_pictures
+    from palate.settings import read
 
-    if asked.hub is not None:
-        from palate.catalogue.home import Home
-        from palate.settings import read
-
-        home = Home.open(asked.hub)
-        try:
-            drawn: Drawn = of_home(home, read(asked.hub).encoder)
-        finally:
-            home.close()
-    else:
+    if asked.hub is None:
         drawn = of_gemrec(asked.folder("gemrec"))
-    return evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out)
+        return evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out)
+    home, settings = Home.open(asked.hub), read(asked.hub)
+    try:
+        drawn = of_home(home, settings.encoder)
+        report = evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out)
+        if asked.out is not None:
+            save_pictures(home, settings, drawn, asked.out)
+        return report
+    finally:
+        home.close()
 
 
 SCENARIO = Scenario(
