@@ -137,3 +137,19 @@ def test_attributes_are_read_from_vectors() -> None:
     candidates = ENCODER.encode_pictures([draw_shape("circle", "red"), draw_shape("circle", "blue")])
     attributes = eliciting.Attributes.of(candidates, ENCODER.encode_words, "circle", [("red", "blue")])
     assert attributes.z[:, 0] == pytest.approx([1.0, -1.0])
+
+
+def test_attributes_are_learned_where_prompts_name_enough_of_both_sides() -> None:
+    """By the words alone these two cannot be told apart; by what was drawn for them they can."""
+    rng = np.random.default_rng(0)
+    examples = composing.unit(rng.normal(size=(60, ENCODER.dim)))
+    prompts = ["a filled bell" if row[0] > 0 else "an outline of a bell" for row in examples]
+    candidates = composing.unit(np.stack([examples[0] + np.eye(ENCODER.dim)[0], examples[0] - np.eye(ENCODER.dim)[0]]))
+    pairs = [("filled", "outline")]
+    asked = {"encode": ENCODER.encode_words, "subject": "a bell", "pairs": pairs}
+    learned = eliciting.read(candidates, **asked, examples=examples, prompts=prompts)  # type: ignore[arg-type]
+    assert learned.z[0, 0] > 0 > learned.z[1, 0]
+    few = eliciting.read(candidates, **asked, examples=examples[:10], prompts=prompts[:10])  # type: ignore[arg-type]
+    assert few.z[:, 0] == pytest.approx(
+        eliciting.Attributes.of(candidates, ENCODER.encode_words, "a bell", pairs).z[:, 0]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from palate.converse.suggesting import Knowledge, Suggester, apart
 from palate.converse.wording import facts_of, retold, suggested
 from palate.evaluate.converse_language import MIX, Pairs, language_metrics, tokens
+from palate.evaluate.conversing import rank_of, reordered
 from palate.importers.dialogues import Dialogue, Film, Suggestion, Utterance, suggestions
 
 FILMS = {"Jaws (1975)": Film("Jaws (1975)", ("horror",)), "Big (1988)": Film("Big (1988)", ("comedy",))}
@@ -62,3 +64,27 @@ def test_language_is_measured_and_grounded() -> None:
 
 def test_tokens() -> None:
     assert tokens("It's Jaws, 1975!") == ["it's", "jaws", ",", "1975", "!"]
+
+
+class Last:
+    """A language model that puts the last candidate first, or says nothing of use."""
+
+    name = "last"
+
+    def __init__(self, *, useful: bool = True) -> None:
+        self.useful = useful
+
+    def answer(self, asked: str) -> str:
+        numbers = [int(line.split(":")[0]) for line in asked.splitlines() if line[:1].isdigit()]
+        return json.dumps({"order": [numbers[-1]]}) if self.useful else "no"
+
+
+def test_a_language_model_reorders_the_films_and_its_failures_are_counted() -> None:
+    suggester = Suggester.fit(KNOWLEDGE, apart(list(FILMS), TALKS, FILMS, folds=4))
+    cases = suggestions(TALKS[:2])
+    offline = [rank_of(KNOWLEDGE, case, suggester.scores(case)) for case in cases]
+    assert offline == [1.0, 1.0]
+    ranks, failed = reordered(suggester, Last(), suggestions(TALKS), cases)
+    assert (ranks.tolist(), failed) == ([2.0, 2.0], 0)
+    ranks, failed = reordered(suggester, Last(useful=False), suggestions(TALKS), cases)
+    assert (ranks.tolist(), failed) == ([1.0, 1.0], 2)

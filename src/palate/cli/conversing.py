@@ -88,6 +88,9 @@ def evaluate_converse(
     ] = None,
     sets: Annotated[str | None, typer.Option("--sets", help="Which sets, separated by commas.")] = None,
     encoder: Annotated[str, typer.Option("--encoder", help="What turns pictures and words into vectors.")] = "pocket",
+    writer: Annotated[
+        str, typer.Option("--writer", help="A language model that reorders the films: an address, a folder, a hub id.")
+    ] = "offline",
     cache: Annotated[Path | None, typer.Option("--cache", help="Where vectors are kept; the run by default.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the intervals, and of the simulated people.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
@@ -100,9 +103,11 @@ def evaluate_converse(
     if sum(part is not None for part in (data, composed, goals)) != 1:
         raise PalateError("nothing_asked", "say what to measure", hint="--data DIR, --composed DIR, or --goals DIR")
     if data is not None:
+        from palate.converse.speaking import open_speaker
         from palate.evaluate.conversing import evaluate_converse as measure
 
-        answer = measure(data, films=films, seed=seed, out=out or run_folder("converse"))
+        run = out or run_folder("converse")
+        answer = measure(data, films=films, speaker=open_speaker(writer), seed=seed, out=run)
     else:
         from palate.encoders.opening import open_encoder
         from palate.evaluate.converse_composed import evaluate_composed

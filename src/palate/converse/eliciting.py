@@ -6,6 +6,7 @@ people and encoders differ. The best question is the one whose answer is expecte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,8 @@ SHARPNESS = 1.25
 """Log-odds between two candidates for a whole cosine's difference in how they fit the words; tuned (docs/papers.md)."""
 STEEPNESS = 3.0
 """Log-odds of "yes" for one deviation more of an attribute; tuned likewise."""
+FEWEST_EXAMPLES, MOST_EXAMPLES = 20, 3000
+"""Pictures of each side that an attribute is learned from, and pictures at most."""
 SLIP = 0.05
 """How often an answer is the opposite of what is meant, whatever the attribute."""
 
@@ -45,6 +48,36 @@ class Attributes:
         raw = candidates.astype(np.float64) @ (vectors[:, 0] - vectors[:, 1]).T
         z: Floats = (raw - raw.mean(axis=0)) / np.maximum(raw.std(axis=0), 1e-9)
         return cls(tuple(pairs), z)
+
+
+def read(
+    candidates: Vectors,
+    encode: Encode,
+    subject: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    examples: Vectors,
+    prompts: Sequence[str],
+) -> Attributes:
+    """Each attribute from examples whose prompts name one side of it, where there are enough; else by sentences.
+
+    Sentences alone are a poor guess at attributes that the encoder seldom read of: a question by them is no better
+    than a random one, and one by examples is (docs/papers.md).
+    """
+    attributes = Attributes.of(candidates, encode, subject, pairs)
+    z = attributes.z.copy()
+    for column, (first, second) in enumerate(pairs):
+        sides = np.array([[_names(text, first), _names(text, second)] for text in prompts], dtype=bool).reshape(-1, 2)
+        known = np.flatnonzero(sides[:, 0] != sides[:, 1])[:MOST_EXAMPLES]
+        has = sides[known, 0]
+        if min(int(has.sum()), int((~has).sum())) >= FEWEST_EXAMPLES:
+            reader = learned_reader(examples[known], has)
+            z[:, column] = candidates.astype(np.float64) @ reader[:-1] + reader[-1]
+    return Attributes(attributes.pairs, z)
+
+
+def _names(text: str, attribute: str) -> bool:
+    return re.search(rf"\b{re.escape(attribute)}\b", text.lower()) is not None
 
 
 def learned_reader(vectors: Vectors, has: NDArray[np.bool_], *, penalty: float = 10.0) -> Floats:

@@ -21,7 +21,7 @@ from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Model
 from palate.converse.changes import direction, moved
-from palate.converse.eliciting import ATTRIBUTES, Attributes, best_question, first_belief
+from palate.converse.eliciting import ATTRIBUTES, best_question, first_belief, read
 from palate.converse.grounding import harmless, quoting
 from palate.converse.state import Claim, Thing, Wanted
 from palate.errors import PalateError
@@ -183,7 +183,12 @@ class Tools:
         pairs = [pair for pair in ATTRIBUTES if not set(pair) & {*asked, *wanted.prompt.lower().split(", ")}]
         if not pairs:
             return None
-        attributes = Attributes.of(candidates, self.encoder().encode_words, wanted.words, pairs)
+        specified = self.hub.specifications
+        with self.home.read() as connection:
+            texts = {id: prompt.text for id, prompt in picture_rows.prompts(connection).items()}
+        prompts = [texts.get(id, "") for id in specified.prompt_ids]
+        encode = self.encoder().encode_words
+        attributes = read(candidates, encode, wanted.words, pairs, examples=specified.pictures, prompts=prompts)
         at, bits = best_question(first_belief(np.array(scores)), attributes)
         return pairs[at] if bits >= FEWEST_BITS else None
 

@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.converse.prompting import Example, order_by, rank_prompt
 from palate.converse.retrieval import words_of
+from palate.converse.speaking import Speaker
 from palate.converse.suggesting import EVIDENCE, RECENT, Apart, Knowledge, Sizes, Suggester, apart, masked
+from palate.errors import PalateError
 from palate.evaluate.converse_language import language_metrics
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric, Report, write_run
@@ -47,17 +50,29 @@ def recent_words(suggestion: Suggestion) -> list[str]:
 
 
 BASELINES: Mapping[str, Score] = {"popularity": by_popularity, "bm25": by_words, "dense": by_meaning}
+REORDERED, EXAMPLES = 20, 2
+"""Films that a language model is asked to reorder, and how many talks of dev it is shown."""
 TRIED = tuple(Sizes(k1, b, d) for k1, b, d in product((0.9, 1.6), (0.4, 0.75), (32, 128)))
 
 
-def evaluate_converse(folder: Path, *, films: Path | None = None, seed: int = 0, out: Path | None = None) -> Report:
-    """`films`: MovieLens' items.csv, for what it says of films that are in both."""
+def evaluate_converse(
+    folder: Path,
+    *,
+    films: Path | None = None,
+    speaker: Speaker | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+) -> Report:
+    """`films`: MovieLens' items.csv, for what it says of films in both; `speaker` reorders what we suggest."""
     began = time.perf_counter()
     earlier, asked = (read_inspired(folder / f"inspired_{part}.tsv") for part in ("dev", "test"))
     known = {} if films is None else read_films(films)
     candidates = sorted({film for one in (*earlier, *asked) for said in one.utterances for film in said.films})
     cases = suggestions(asked)
     ranks, tuned, suggester = _ranks(candidates, earlier, known, cases)
+    failed = 0
+    if speaker is not None:
+        ranks["llm"], failed = reordered(suggester, speaker, suggestions(earlier), cases)
     groups = [case.dialogue for case in cases]
     heard = [utterance.text for one in earlier for utterance in one.utterances]
     language, said = language_metrics(suggester, suggestions(earlier), cases, heard, seed=seed)
@@ -65,7 +80,7 @@ def evaluate_converse(folder: Path, *, films: Path | None = None, seed: int = 0,
         scenario=SCENARIO,
         metrics={**_metrics(ranks, groups, seed), **language},
         cases=len(cases),
-        unscored=0,
+        unscored=failed,
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
         tables={
@@ -105,6 +120,40 @@ def _ranks(
     ranks["offline"] = np.array([rank_of(suggester.knowledge, case, suggester.scores(case)) for case in cases])
     tuned["offline"] = vars(best)
     return ranks, tuned, suggester
+
+
+def reordered(
+    suggester: Suggester, speaker: Speaker, earlier: Sequence[Suggestion], cases: Sequence[Suggestion]
+) -> tuple[Floats, int]:
+    """Ranks after a language model reordered the first few, shown examples of dev; and how often it failed.
+
+    Where it fails the order stays as it was: that is what people would get, and it is counted as unscored.
+    """
+    knowledge = suggester.knowledge
+    examples = [
+        Example(_lines(case), (case.film, *others), 0)
+        for case in earlier[:: max(1, len(earlier) // EXAMPLES)][:EXAMPLES]
+        if (others := [film for film in knowledge.candidates[:REORDERED] if film != case.film])
+    ]
+    ranks, failed = [], 0
+    for case in cases:
+        scores = np.where(masked(knowledge, case), -np.inf, suggester.scores(case))
+        top = [int(at) for at in np.argsort(-scores, kind="stable")[:REORDERED]]
+        titles = [knowledge.candidates[at] for at in top]
+        try:
+            order = order_by(speaker, rank_prompt(_lines(case), titles, examples), len(top))
+        except PalateError:
+            failed += 1
+            order = list(range(len(top)))
+        best = float(scores[top[0]])
+        for place, at in enumerate(order):  # above all others, in the new order
+            scores[top[at]] = best + len(order) - place
+        ranks.append(rank_of(knowledge, case, scores))
+    return np.array(ranks), failed
+
+
+def _lines(case: Suggestion) -> tuple[str, ...]:
+    return tuple(utterance.text for utterance in case.before[-RECENT:])
 
 
 def _reciprocal(score: Score, parts: Apart) -> float:
