@@ -3,7 +3,7 @@
     python benchmarks/recommend_request.py [--items 100000] [--methods all] [--requests 30]
 
 The bar: a median of at most 10 ms. Nothing is learned from data that mean anything: what is timed is the shape of a
-method as it would be kept, made from random histories with next to no training. A method that cannot be made for so
+method as it would be kept, made from random histories without training. A method that cannot be made for so
 many items in this machine's memory says so. `cpu_ms` is processor time, which neighbours hardly lengthen.
 """
 
@@ -32,10 +32,10 @@ SERVED: dict[str, dict[str, Any]] = {
     "diffrec": {"hidden": 100, "steps": 2},
     "ldiffrec": {"hidden": 300, "latent": 64},
     "tiger": {"naming": {"steps": 1}},
-    "diffuasr": {"sasrec": {"epochs": 1}, "before": {"epochs": 1}},
-    "aligned": {"alignment": {"epochs": 1}, "dense": {"epochs": 1}},
-    "albef": {"fusion": {"epochs": 1, "width": 16, "batch": 2048}, "dense": {"epochs": 1}},
-    "crossencoder": {"candidates": 20, "encoder": {"epochs": 1}},
+    "diffuasr": {"sasrec": {"epochs": 0}, "before": {"epochs": 0}},
+    "aligned": {"alignment": {"epochs": 0}, "dense": {"epochs": 0}},
+    "albef": {"fusion": {"epochs": 0, "width": 16, "batch": 2048}, "dense": {"epochs": 0}},
+    "crossencoder": {"candidates": 20, "encoder": {"epochs": 0}},
     "virtualpeople": {},
 }
 USUAL = "popularity,itemknn,als,multvae,irgan,gru4rec,sasrec,bert4rec,dense,vbpr,tiger"
@@ -46,7 +46,7 @@ TOO_LARGE = {"ease": "a matrix of items by items: 40 GB", "virtualpeople": "EASE
 def settings_of(method: Method) -> dict[str, Any]:
     made = dict(SERVED.get(method.name, {}))
     known = getattr(method.make, "__dataclass_fields__", {})
-    return made | {name: 1 for name in ("epochs",) if name in known}
+    return made | {name: 0 for name in ("epochs",) if name in known}
 
 
 def main() -> None:
