@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
+
+ReasonKind = Literal["words", "distinct", "downloads", "pictures", "likings", "choices", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class Reason:
     worth: float
     pictures: tuple[str, ...] = ()
     prompts: tuple[str, ...] = ()
+    kind: ReasonKind = "other"
+    """Which evidence it is, so that one can ask again without it."""
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -24,6 +29,7 @@ class Reason:
             "worth": self.worth,
             "pictures": list(self.pictures),
             "prompts": list(self.prompts),
+            "kind": self.kind,
         }
 
 

@@ -102,6 +102,7 @@ ROWS: dict[str, Row] = {
     "POST /api/v1/imports": Row(403, 403, 422, {"folder": "/nowhere", "kind": "models"}, "admin"),
     "POST /api/v1/specify": Row(403, 403, 404, {"models": ["nobody"]}, "admin"),
     "GET /api/v1/reports": Row(403, 403, 200, needs="admin"),
+    "GET /api/v1/audit": Row(403, 403, 200, needs="admin"),
     "GET /api/v1/settings": Row(403, 403, 200, needs="admin"),
     "GET /v1/models": Row(200, 200, 200),
     "POST /v1/images/generations": Row(404, 404, 404, {"prompt": "a red circle", "model": "nobody"}, "draw"),

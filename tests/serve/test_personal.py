@@ -142,3 +142,17 @@ def test_a_job_that_cannot_personalise_says_why(world: World, monkeypatch: pytes
     done = world.wait(client, client.post("/api/v1/personalise", json={}).json()["id"])
     assert done["state"] == "failed"
     assert "nothing is known of you" in done["error"]
+
+
+def test_what_owners_do_is_written_down_and_what_people_ask_is_not(world: World) -> None:
+    world.person("A", password="long enough for this")
+    world.visitor().post("/api/v1/session", json={"name": "A", "password": "wrong"})
+    client = world.owner
+    client.get("/api/v1/people")
+    client.post("/api/v1/find", json={"prompt": "a most secret circle"})
+    log = client.get("/api/v1/audit").json()
+    assert log["whole"] is True
+    assert [(entry["action"], entry["status"], entry["person"]) for entry in log["items"]] == [
+        ("GET /api/v1/people", 200, "me"),
+        ("POST /api/v1/session", 401, None),
+    ]

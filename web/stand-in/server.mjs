@@ -58,7 +58,7 @@ const select = (query) => {
 const ranking = (asked) => {
   const parts = [asked.prompt && ["its pictures of the nearest prompts fit their words (clip 0.81 of 1)", 0.8], asked.pictures?.length && ["it draws in the style of your picture", 0.6], ["it draws unlike the other models (0.44 of 1)", 0.35], ["12,408 downloads", 0.1]].filter(Boolean);
   const seed = (asked.prompt ?? "").length + (asked.pictures?.length ?? 0) * 31;
-  const rows = models.slice(0, asked.top ?? 10).map((_, place) => { const m = (place * 17 + seed) % models.length; return { id: models[m].id, name: models[m].name, score: 2 - place * 0.13, reasons: parts.map(([text, worth], k) => ({ text, worth: worth * (1 - place * 0.06), pictures: [`x${m + k * models.length}`], prompts: [] })), pictures: Array.from({ length: 6 }, (_, k) => `x${m + ((k * 7 + seed) % prompts.length) * models.length}`), trigger_words: models[m].trigger_words, draws: models[m].draws }; });
+  const rows = models.slice(0, asked.top ?? 10).map((_, place) => { const m = (place * 17 + seed) % models.length; return { id: models[m].id, name: models[m].name, score: 2 - place * 0.13, reasons: parts.map(([text, worth], k) => ({ text, kind: /words/.test(text) ? "words" : /unlike/.test(text) ? "distinct" : /downloads/.test(text) ? "downloads" : "pictures", worth: worth * (1 - place * 0.06), pictures: [`x${m + k * models.length}`], prompts: [] })), pictures: Array.from({ length: 6 }, (_, k) => `x${m + ((k * 7 + seed) % prompts.length) * models.length}`), trigger_words: models[m].trigger_words, draws: models[m].draws }; });
   return { by: "gre", ranking: rows, took_ms: 12.3, warnings: [] };
 };
 const jobs = new Map();

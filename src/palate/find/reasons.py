@@ -12,14 +12,14 @@ from palate.find.hub import Hub
 from palate.find.requirement import Requirement
 from palate.find.scores import Weights
 from palate.find.words import WordsScores, supporting_cells
-from palate.ranking import Reason
+from palate.ranking import Reason, ReasonKind
 
 Floats = NDArray[np.float64]
 NEAREST = 3
 
 
 def downloads(count: float, worth: float) -> Reason:
-    return Reason(f"{count:,.0f} downloads", float(worth))
+    return Reason(f"{count:,.0f} downloads", float(worth), kind="downloads")
 
 
 def example(number: int, of: int) -> str:
@@ -36,15 +36,15 @@ def of_words(
     """The parts of the GRE-Score that hold the model up, with the pictures and prompts behind them."""
     if by != "gre":
         value = float((words.clip if by == "clip" else words.mcos)[model])
-        return (_of_clip(hub, asked, words, value, model) if by == "clip" else Reason(_distinct(value), value),)
+        return (_of_clip(hub, asked, words, value, model) if by == "clip" else _distinct(value, value),)
     worths = {name: float(part[model]) for name, part in words.part_worths(weights).items()}
     unknown = " (its downloads are not known and were left out)" if np.isnan(worths["popularity"]) else ""
     told = []
     if worths["clip"] > 0:
         reason = _of_clip(hub, asked, words, worths["clip"], model)
-        told.append(Reason(reason.text + unknown, reason.worth, reason.pictures, reason.prompts))
+        told.append(Reason(reason.text + unknown, reason.worth, reason.pictures, reason.prompts, "words"))
     if worths["mcos"] > 0:
-        told.append(Reason(_distinct(float(words.mcos[model])), worths["mcos"]))
+        told.append(_distinct(float(words.mcos[model]), worths["mcos"]))
     if worths["popularity"] > 0:
         told.append(downloads(float(hub.specifications.downloads[model]), worths["popularity"]))
     return tuple(sorted(told, key=lambda reason: -reason.worth))
@@ -56,16 +56,16 @@ def _of_clip(hub: Hub, asked: Requirement, words: WordsScores, worth: float, mod
         own = [row for row in np.flatnonzero(known.model_index == model) if known.prompt_ids[row] == asked.prompt_id]
         pictures = tuple(known.picture_ids[row] for row in own)
         text = f"its picture of just this fits the words (clip {words.clip[model]:.2f} of 1)"
-        return Reason(text, worth, pictures, (asked.prompt_id or "",))
+        return Reason(text, worth, pictures, (asked.prompt_id or "",), "words")
     cells = supporting_cells(hub.words, asked.words, model) if asked.words is not None else []
     pictures = tuple(known.picture_ids[drawn.row[cell]] for cell, _ in cells)
     prompts = tuple(drawn.prompt_ids[drawn.prompt[cell]] for cell, _ in cells)
     text = f"its pictures of the nearest prompts fit their words (clip {words.clip[model]:.2f} of 1)"
-    return Reason(text, worth, pictures, prompts)
+    return Reason(text, worth, pictures, prompts, "words")
 
 
-def _distinct(value: float) -> str:
-    return f"it draws unlike the other models ({value:.2f} of 1)"
+def _distinct(value: float, worth: float) -> Reason:
+    return Reason(f"it draws unlike the other models ({value:.2f} of 1)", worth, kind="distinct")
 
 
 def of_style(hub: Hub, asked: Requirement, worths: Floats, names: Sequence[str], model: int) -> tuple[Reason, ...]:
@@ -74,7 +74,8 @@ def of_style(hub: Hub, asked: Requirement, worths: Floats, names: Sequence[str],
     for number, (worth, text) in enumerate(zip(worths, names, strict=True)):
         if worth > 0:
             like = None if asked.pictures is None or number >= len(asked.pictures) else asked.pictures[number]
-            told.append(Reason(text, float(worth), nearest_pictures(hub, like, model)))
+            kind: ReasonKind = "likings" if like is None else "pictures"
+            told.append(Reason(text, float(worth), nearest_pictures(hub, like, model), kind=kind))
     return tuple(sorted(told, key=lambda reason: -reason.worth))
 
 
@@ -104,7 +105,7 @@ def of_evidence(
             inner = style(model)
             pictures = tuple(dict.fromkeys(id for reason in inner for id in reason.pictures))[:NEAREST]
             text = " and ".join(reason.text for reason in inner[:2]) or "it draws in the style that was asked for"
-            told.append(Reason(text, worth, pictures))
+            told.append(Reason(text, worth, pictures, kind=inner[0].kind if inner else "pictures"))
     return tuple(told)
 
 
@@ -116,4 +117,4 @@ def of_matching(hub: Hub, asked: Requirement, by: str, scores: Floats, model: in
     count = int((hub.specifications.model_index == model).sum())
     text = f"its {count} pictures lie nearer to yours than the usual model's do, by {by.upper()}"
     like = None if asked.pictures is None else asked.pictures[0]
-    return (Reason(text, worth, nearest_pictures(hub, like, model)),)
+    return (Reason(text, worth, nearest_pictures(hub, like, model), kind="pictures"),)

@@ -113,19 +113,26 @@ class Reader:
             self.words(asked.captions) if asked.captions else None,
             liked,
             tuple(liked_ids),
-            (*([unfit] if (unfit := not_its_kind(self.home, self.space.name)) else []), *self._cut(asked)),
+            (*([unfit] if (unfit := self.unfit()) else []), *self._cut(asked)),
         )
 
     def words(self, texts: Sequence[str]) -> Vectors:
         """(n, d); texts that are prompts of the catalogue need no encoder."""
         ids = [self._known_prompt(text) or "" for text in texts]
-        with self.home.read() as connection:
-            found, known = vectors.load(connection, self.space, "prompt", ids)
+        found, known = self._kept(ids) if any(ids) else ([], np.zeros((0, self.space.dim), np.float32))
         place = {id: row for row, id in enumerate(found)}
         missing = [spoken(text) for text, id in zip(texts, ids, strict=True) if id not in place]
         fresh = self.encoder().encode_words(missing) if missing else np.zeros((0, self.space.dim), np.float32)
         queue = iter(fresh)
         return np.stack([known[place[id]] if id in place else next(queue) for id in ids])
+
+    def _kept(self, prompts: Sequence[str]) -> tuple[list[str], Vectors]:
+        with self.home.read() as connection:
+            return vectors.load(connection, self.space, "prompt", prompts)
+
+    def unfit(self) -> str | None:
+        """The warning where this encoder looks at what it never learned."""
+        return not_its_kind(self.home, self.space.name)
 
     def _known_prompt(self, text: str) -> str | None:
         with self.home.read() as connection:

@@ -237,4 +237,6 @@ def _reason(things: Things, item: int, worth: float, link: str) -> Reason:
     id = things.ids[item]
     name = things.names[id]
     picture = (id,) if name.startswith("by ") else ()
-    return Reason(f"{link} {f'{id[:12]} {name}' if picture else name}, which you chose", worth, pictures=picture)
+    return Reason(
+        f"{link} {f'{id[:12]} {name}' if picture else name}, which you chose", worth, pictures=picture, kind="choices"
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from palate.people import errands as errand_rows
+from palate.people.auditing import Entry
 from palate.serve import asking, images, looking, making, personal, sign_in, steering, talking
 from palate.serve.errors import SAID, answer_errors
 from palate.serve.guarding import Guard
@@ -25,6 +27,27 @@ log = logging.getLogger("palate.serve")
 STATIC = Path(__file__).parent / "static"
 THREADS = 8
 """Questions worked on at once: more would only take processor and connections from each other."""
+AUDITED = frozenset(
+    f"{action.split(' ')[0]} /api/v1{action.split(' ')[1]}"
+    for action in (
+        "POST /session",
+        "DELETE /session",
+        "GET /people",
+        "POST /people",
+        "PATCH /people/{id}",
+        "DELETE /people/{id}",
+        "POST /keys",
+        "DELETE /keys/{id}",
+        "GET /me/export",
+        "DELETE /me",
+        "POST /imports",
+        "POST /specify",
+        "GET /reports",
+        "GET /settings",
+        "GET /audit",
+    )
+)
+"""What is written down for good: coming in, keys, leaving, and everything that needs the right to admin."""
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 NO_BUILD = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Palate</title>
 <h1>Palate is running</h1>
@@ -68,6 +91,8 @@ def application(serving: Serving, *, hosts: Iterable[str] = LOOPBACK, static: Pa
         route = _route_of(scope)
         serving.metrics.seen(route, scope["method"], status, seconds)
         person = scope.get("state", {}).get("person")
+        if (audited := f"{scope['method']} {route}") in AUDITED:
+            serving.audit.add(Entry(time.time(), person, audited, status, id))
         line = {"event": "request", "request": id, "method": scope["method"], "route": route, "status": status}
         log.info(json.dumps({**line, "ms": round(seconds * 1000, 1), "person": person}))
 

@@ -19,7 +19,7 @@ from palate.find.scores import Weights
 from palate.people import holdings, persons
 from palate.people.gate import Principal, unknown
 from palate.people.persons import OWNER
-from palate.ranking import Ranking
+from palate.ranking import Ranking, Reason
 from palate.serve import shapes
 from palate.serve.library import Library
 from palate.serve.looking import draws
@@ -65,6 +65,17 @@ def filters_of(here: Serving, asked: shapes.Find | shapes.Identify) -> Filters:
     return Filters(asked.base, (asked.tag,) if asked.tag else (), asked.safe or here.studio.settings.safe)
 
 
+def reason_shown(reason: Reason) -> shapes.Reason:
+    """Not checked again: it was made here."""
+    return shapes.Reason.model_construct(
+        text=reason.text,
+        worth=reason.worth,
+        pictures=list(reason.pictures),
+        prompts=list(reason.prompts),
+        kind=reason.kind,
+    )
+
+
 def ranking_shown(library: Library, ranking: Ranking) -> shapes.Ranking:
     """The studio's ranking, with each model's best pictures and trigger words beside it."""
     rows = []
@@ -77,7 +88,7 @@ def ranking_shown(library: Library, ranking: Ranking) -> shapes.Ranking:
                 id=row.id,
                 name=row.name,
                 score=row.score,
-                reasons=[shapes.Reason.model_validate(reason.as_json()) for reason in row.reasons],
+                reasons=[reason_shown(reason) for reason in row.reasons],
                 pictures=shown,
                 trigger_words=list(model.trigger_words),
                 draws=draws(model),

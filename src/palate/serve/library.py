@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from palate.catalogue import choices, conversations, vectors
 from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
+from palate.catalogue.home import Home
 from palate.catalogue.records import Model, Prompt
+from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 from palate.find import asking
 from palate.find.asking import Question
 from palate.find.filters import Filters
 from palate.find.hub import Hub
-from palate.find.requirement import Asked, Reader, space_of_home
+from palate.find.requirement import Asked, Reader, Vectors, space_of_home
 from palate.find.scores import Weights
 from palate.ranking import Ranking
 from palate.recommend import asking as recommending
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 EMPTY = ("nothing_specified", "nothing_credited", "encoder_mismatch")
 BEST = 12
+MOST_WORDS = 4000
+"""Questions in words whose vectors are kept."""
 OPENING = threading.Lock()
 
 
@@ -116,7 +120,10 @@ class Library:
     @cached_property
     def reader(self) -> Reader:
         hub = self.asked_hub()
-        return Reader(self.studio.home, hub.space, self.encoder)
+        ids: dict[str, str] = {}
+        for id in sorted(self.prompts, key=lambda id: (-self.prompt_counts.get(id, 0), id)):
+            ids.setdefault(self.prompts[id].text, id)
+        return HeldReader(self.studio.home, hub.space, self.encoder, ids)
 
     def encoder(self) -> Encoder:
         """Opened once, however many ask for it at the same time."""
@@ -214,6 +221,32 @@ class Library:
         if len(where) != len(ids):  # the home's encoder or pictures changed in between
             where = plane(rows)
         return {id: (round(float(x), 4), round(float(y), 4)) for id, (x, y) in zip(ids, where, strict=True)}
+
+
+class HeldReader(Reader):
+    """Over a library that does not change: what was looked up or encoded once is known. `ids` are prompts by text."""
+
+    def __init__(self, home: Home, space: Space, encoder: Callable[[], Encoder], ids: Mapping[str, str]) -> None:
+        super().__init__(home, space, encoder)
+        self._ids = ids
+        self._warning = super().unfit()
+        self._said: dict[str, Vectors] = {}
+
+    def unfit(self) -> str | None:
+        return self._warning
+
+    def _known_prompt(self, text: str) -> str | None:
+        return self._ids.get(text)
+
+    def words(self, texts: Sequence[str]) -> Vectors:
+        """Whoever moves a slider asks with the same words again."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._said]
+        if not missing:
+            return np.stack([self._said[text] for text in texts])
+        fresh = dict(zip(missing, super().words(missing), strict=True))
+        known = {**self._said, **fresh}
+        self._said = known if len(known) <= MOST_WORDS else fresh  # replaced as a whole: others may be reading it
+        return np.stack([known[text] for text in texts])
 
 
 def plane(rows: NDArray[np.float32]) -> NDArray[np.float32]:

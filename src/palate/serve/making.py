@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -172,6 +173,19 @@ def list_reports(here: Here, _: Owning) -> Items[shapes.Report]:
     """Evaluation runs of this home, newest first."""
     found = [shapes.Report.model_validate(report) for report in reports_of(here.home.runs)]
     return Items[shapes.Report](items=found, total=len(found))
+
+
+@routes.get("/audit")
+def show_audit(
+    here: Here,
+    _: Owning,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=shapes.MOST_ROWS)] = 100,
+) -> shapes.AuditLog:
+    """Who came in and what owners did, latest first; never what anybody asked, drew or chose."""
+    found, total, whole = here.audit.read(offset, limit)
+    items = [shapes.AuditEntry.model_validate(asdict(entry)) for entry in found]
+    return shapes.AuditLog(items=items, total=total, whole=whole)
 
 
 @routes.get("/settings")

@@ -13,7 +13,7 @@ from palate.people.gate import Principal
 from palate.ranking import Ranking
 from palate.serve import shapes
 from palate.serve import shapes_of_taste as tastes
-from palate.serve.asking import ranking_shown
+from palate.serve.asking import ranking_shown, reason_shown
 from palate.serve.library import Library
 from palate.serve.looking import pictures_shown
 from palate.serve.making import job_of
@@ -105,7 +105,7 @@ def _pictures(here: Serving, library: Library, principal: Principal, found: Rank
         tastes.ForYouPicture.model_construct(
             picture=card,
             score=row.score,
-            reasons=[shapes.Reason.model_validate(reason.as_json()) for reason in row.reasons],
+            reasons=[reason_shown(reason) for reason in row.reasons],
         )
         for card, row in zip(cards, ranked, strict=True)
     ]

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from palate.errors import PalateError
 from palate.people import entering, persons
+from palate.people.auditing import Audit
 from palate.people.gate import Action, Principal, authorize
 from palate.people.secrets import fresh, pepper, private_file, same
 from palate.quiet import quietly
@@ -56,6 +57,7 @@ class Serving:
             self.token: str | None = None
             self.shelf = Shelf(studio)
             self.metrics = Metrics()
+            self.audit = Audit(self.home.folder)
             self.errands = Errands(studio, self.shelf)
             self._open.callback(self.errands.close)
             self.media = Media(self.home, self.errands.look)

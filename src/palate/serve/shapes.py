@@ -254,6 +254,8 @@ class Reason(Shape):
     worth: float
     pictures: list[str]
     prompts: list[str]
+    kind: Literal["words", "distinct", "downloads", "pictures", "likings", "choices", "other"] = "other"
+    """Which evidence it is: ask again without it by a weight of 0, or by leaving out that part of the question."""
 
 
 class Row(Shape):
@@ -377,6 +379,21 @@ class Report(Shape):
     title: str
     made: str | None
     rows: list[Measured]
+
+
+class AuditEntry(Shape):
+    at: float
+    person: str | None
+    action: str
+    status: int
+    request: str
+
+
+class AuditLog(Shape):
+    items: list[AuditEntry]
+    total: int
+    whole: bool
+    """False: a line was changed or taken out since it was written."""
 
 
 class Setting(Shape):

@@ -2,16 +2,10 @@
 
 export type Evidence = "words" | "distinct" | "downloads" | "pictures" | "likings";
 
-const SIGNS: readonly [RegExp, Evidence][] = [
-  [/pictures that were liked/, "likings"],
-  [/fits? (the|their) words/, "words"],
-  [/unlike the other models/, "distinct"],
-  [/downloads$/, "downloads"],
-  [/style of your picture|nearer to yours|style that was asked/, "pictures"],
-];
+const EVIDENCE: readonly string[] = ["words", "distinct", "downloads", "pictures", "likings"] satisfies Evidence[];
 
-export function evidenceOf(text: string): Evidence | null {
-  return SIGNS.find(([sign]) => sign.test(text))?.[1] ?? null;
+export function evidenceOf(kind: string | undefined): Evidence | null {
+  return EVIDENCE.includes(kind ?? "") ? (kind as Evidence) : null;
 }
 
 /** "clip,mcos,popularity" with what was left out at nought. */

@@ -1,0 +1,48 @@
+"""The audit log: what is written stays, and what was changed shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from palate.people.auditing import FILE, Audit, Entry
+
+
+def written(folder: Path, count: int = 4) -> Audit:
+    audit = Audit(folder)
+    for number in range(count):
+        audit.add(Entry(float(number), "me", "GET /api/v1/people", 200, f"r{number}"))
+    return audit
+
+
+def test_entries_are_told_latest_first_and_bound_to_one_another(tmp_path: Path) -> None:
+    entries, total, whole = written(tmp_path).read(0, 2)
+    assert [entry.request for entry in entries] == ["r3", "r2"]
+    assert (total, whole) == (4, True)
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+
+
+def test_another_run_goes_on_with_the_chain(tmp_path: Path) -> None:
+    written(tmp_path)
+    assert written(tmp_path).read(0, 1)[1:] == (8, True)
+
+
+@pytest.mark.parametrize("harm", ["changed", "taken out", "unreadable"])
+def test_a_line_that_was_tampered_with_shows(tmp_path: Path, harm: str) -> None:
+    written(tmp_path)
+    path = tmp_path / FILE
+    lines = path.read_text().splitlines()
+    if harm == "changed":
+        lines[1] = json.dumps({**json.loads(lines[1]), "person": "somebody else"})
+    elif harm == "taken out":
+        del lines[1]
+    else:
+        lines[1] = "{"
+    path.write_text("\n".join(lines) + "\n")
+    assert Audit(tmp_path).read(0, 10)[2] is False
+
+
+def test_a_home_where_nothing_happened_has_an_empty_log(tmp_path: Path) -> None:
+    assert Audit(tmp_path).read(0, 10) == ([], 0, True)
