@@ -17,9 +17,10 @@ MODULES = sorted(
     for file in PACKAGE.rglob("*.py")
 )
 VERBS = {
-    "add_dataset", "add_models", "add_pictures", "check", "choose", "close", "config_get", "config_set", "converse", "create",
-    "draw", "draw_turn", "encoder", "evaluate_identification", "export", "find", "identify", "learn_weights", "look",
-    "models", "open", "personalise", "recommend", "rehearse", "show", "similar", "specify", "steer", "taste",
+    "add_dataset", "add_models", "add_pictures", "check", "choose", "close", "config_get", "config_set", "converse",
+    "create", "draw", "draw_turn", "encoder", "evaluate_identification", "export", "find", "identify",
+    "learn_weights", "look", "models", "open", "personalise", "recommend", "rehearse", "show", "similar", "specify",
+    "steer", "taste",
 }  # fmt: skip
 
 
