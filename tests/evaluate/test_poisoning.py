@@ -7,6 +7,7 @@ import pytest
 
 from palate.evaluate.crowds import Crowd, made, most_chosen
 from palate.evaluate.membership import explained, thirds
+from palate.evaluate.poisoned_types import poisoned_types
 from palate.evaluate.poisoning import METHODS, auc, auc_interval, harm, ndcg, omnipresent, scored, targets_of
 from palate.recommend.popularity import Popularity
 
@@ -52,6 +53,13 @@ def test_popularity_explains_a_choice_by_how_many_are_less_popular() -> None:
     # Counts 2, 1, 0. Asked of 0 knowing 1: above 2 alone and equal to itself, of two: (1 + 1/2) / 2.
     assert explained(known, [np.array([1, 0])[:2]], 3)[0] == pytest.approx(((1 + 0.5) / 2 + (1 + 0.5) / 2) / 2)
     assert explained(known, [np.array([2])], 3, seen=1)[0] == 0.0
+
+
+def test_loud_people_cost_everybody_accuracy_and_less_of_it_when_capped() -> None:
+    found = poisoned_types(60, targets=2)
+    plain, guarded = (found[f"5%:types{kind}/honest_loss"].value for kind in ("", ":guarded"))
+    assert plain > 0.02
+    assert guarded < 0.5 * plain
 
 
 def test_thirds_share_nobody() -> None:

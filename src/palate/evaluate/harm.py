@@ -18,6 +18,7 @@ from palate.evaluate import audits, membership, poisoning
 from palate.evaluate.crowds import Crowd, crowd_of
 from palate.evaluate.intervals import bootstrap
 from palate.evaluate.longitudinal import POLICIES, Lived, Months, catalogue_of, live, measured
+from palate.evaluate.poisoned_types import poisoned_types
 from palate.evaluate.report import Metric, Report, write_run
 from palate.metrics.cost import costing
 from palate.steer.bank import MadeBank
@@ -44,7 +45,7 @@ METHODS_AND_LIMITS: Mapping[str, tuple[str, str]] = {
         "tastes move by a law that was made up; signs and orders mean more than sizes",
     ),
     "manipulation": (
-        "1, 5 and 10 % attackers of three kinds, with and without the guard of palate.recommend.influence",
+        "1, 5 and 10 % attackers of three kinds, on recommenders and on user types, as they are and guarded",
         "attackers do not know the guard; one that does can stay below its limit and moves less",
     ),
     "displacement": (
@@ -75,6 +76,7 @@ def evaluate_harm(
     crowd = crowd_of(data, seed)
     with costing() as cost:
         metrics = poisoning.poisoned(crowd, targets=max(people // 10, 4), seed=seed, progress=progress)
+        metrics |= poisoned_types(min(people, 100), seed=seed)
         metrics |= membership.of_recommenders(crowd, people, seed)
         metrics |= membership.of_user_types(people, seed)
         metrics |= audits.true_reasons(crowd, min(people, 40), seed)
