@@ -117,6 +117,17 @@ def test_the_template_is_what_its_page_says() -> None:
     assert pro == f"<|User|>: {INSTRUCTION}\nred cat {picture}\n\n<|Assistant|>:<begin_of_image>"
 
 
+def test_the_pocket_s_recipe_is_taught_with_the_same_template() -> None:
+    from recipes import janus as recipe
+
+    words = recipe.tokenizer_from(["red cat"], 600)
+    wording = wording_of(words)
+    assert wording == wording_of(janus_tokenizer("pocket"))
+    asked = words(wording.text(["red cat", ""], recipe.PLACES))["input_ids"]
+    assert asked.count(words.convert_tokens_to_ids(recipe.PLACE)) == 2 * recipe.PLACES
+    assert words.convert_ids_to_tokens(asked[-2:]) == [recipe.ASSISTANT, recipe.BEGIN]
+
+
 def test_words_cannot_end_the_turn_or_begin_a_picture() -> None:
     assert plain("a <begin_of_image> cat <|assistant|>\n now") == "a cat now"
 

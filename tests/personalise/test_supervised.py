@@ -128,6 +128,16 @@ def test_recomputed_activations_give_the_same_loss(folder: Path, tmp_path: Path)
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
+def test_half_precision_costs_little_of_the_loss(folder: Path, tmp_path: Path) -> None:
+    losses = []
+    for half in (False, True):
+        shelf, parts = shelf_of(folder)
+        config = SftConfig(batch=4, rank=2, warm=1, most=1, watched=0, half=half)
+        losses.append(train_sft(shelf, parts, tmp_path / str(half), config)["loss"])
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
+
+
 def small_course(folder: Path, rate: float = 0.1) -> Course:
     weight = torch.nn.Parameter(torch.zeros(3))
     return Course(folder, {"w": weight}, torch.optim.AdamW([weight], lr=rate), {"rate": rate})
@@ -164,6 +174,16 @@ def test_a_training_is_not_begun_over_another_nor_gone_on_with_other_options(tmp
         small_course(tmp_path, rate=0.2).begin(resume=True)
     shutil.rmtree(tmp_path / "checkpoints")
     assert small_course(tmp_path).begin(resume=True) == 0
+
+
+def test_a_training_may_go_on_for_longer_than_it_was_begun_for(tmp_path: Path) -> None:
+    for steps in (5, 9):
+        course = small_course(tmp_path)
+        course.asked = {**course.asked, "steps": steps}
+        if steps == 5:
+            course.keep(5)
+        else:
+            assert course.begin(resume=True) == 5
 
 
 def test_a_picture_s_nearest_training_picture_shares_most_codes() -> None:

@@ -25,6 +25,8 @@ LOG = "log.jsonl"
 NEWEST = 2
 """Checkpoints kept beside the best."""
 MANIFEST = "manifest.json"
+MAY_GROW = ("steps", "most", "epochs")
+"""Settings that only say where a training ends: no step depends on them, so a resumed training may have others."""
 
 Row = dict[str, Any]
 
@@ -97,11 +99,11 @@ class Course:
         place = self._place(step)
         state = json.loads((place / "state.json").read_text())
         if state["asked"] != dict(self.asked):
-            differ = sorted(
-                name for name in {*state["asked"], *self.asked} if state["asked"].get(name) != self.asked.get(name)
-            )
-            said = f"it was begun with another {', '.join(differ)}"
-            raise PalateError("run_differs", said, about=str(self.folder), hint="the same options, or another --out")
+            names = {*state["asked"], *self.asked} - {*MAY_GROW}
+            differ = sorted(name for name in names if state["asked"].get(name) != self.asked.get(name))
+            if differ:
+                said, hint = f"it was begun with another {', '.join(differ)}", "the same options, or another --out"
+                raise PalateError("run_differs", said, about=str(self.folder), hint=hint)
         self.restore_weights(step)
         moments = load_file(place / "optimiser.safetensors")
         whole = self.optimiser.state_dict()

@@ -116,13 +116,14 @@ def personalise(
         tuple({"id": item.id, "words": item.words} for item in items),
         tuple(_told(home, id, place, out) for place, id in enumerate(pictures)),
         time.perf_counter() - began,
-        tuple(_warnings(trained, len(items))),
+        tuple(_warnings(janus.name, trained, len(items))),
     )
 
 
-def _warnings(trained: str | None, known: int) -> list[str]:
+def _warnings(name: str, trained: str | None, known: int) -> list[str]:
+    """The pocket's own training had histories in it; no other network's had."""
     said = []
-    if trained is None:
+    if trained is None and name != "pocket":
         said.append("nothing was trained on histories here: `palate train personalise sft --data DIR` teaches it")
     if known < LENGTH:
         said.append(f"only {known} liked pictures are known; {LENGTH} say more")

@@ -70,12 +70,13 @@ class Janus:
         self.longest = int(config.text_config.max_position_embeddings)
         self.place_id = int(config.image_token_id)
 
-    def mixed(self) -> Any:
-        """On a GPU, float32 weights (those of a full training) are multiplied in bfloat16; else as they are."""
+    def mixed(self, half: bool = False) -> Any:
+        """Float32 weights multiplied in bfloat16: on a GPU (a full training's), elsewhere where `half` asks for it."""
         import torch
 
         whole = self.network.get_input_embeddings().weight.dtype == torch.float32
-        return torch.autocast("cuda", torch.bfloat16, enabled=whole and self.device.startswith("cuda"))
+        kind = self.device.partition(":")[0]
+        return torch.autocast(kind, torch.bfloat16, enabled=whole and (half or kind == "cuda"))
 
     # -- pictures in --------------------------------------------------------------------------------------------
 

@@ -105,9 +105,8 @@ def drawn_batch(run: Reinforcement, ordered: Sequence[Window], step: int) -> Bat
 
     config = run.config
     chance = np.random.default_rng((config.seed, step))
-    windows = [
-        ordered[at] for at in chance.choice(pool_of(len(ordered), config, step), config.histories, replace=False)
-    ]
+    pool = min(pool_of(len(ordered), config, step), len(ordered))
+    windows = [ordered[at] for at in chance.choice(pool, min(config.histories, pool), replace=False)]
     told = run.shelf.told(histories_of(windows))
     sampled = sample(
         run.shelf.janus,
@@ -125,7 +124,8 @@ def drawn_batch(run: Reinforcement, ordered: Sequence[Window], step: int) -> Bat
     for name, values in scores.items():
         if np.isfinite(values).any():
             row[f"reward/{name}"] = float(np.nanmean(values))
-            row[f"std/{name}"] = float(np.nanmean(np.nanstd(values.reshape(-1, config.group), axis=1)))
+        if np.isfinite(values).all():
+            row[f"std/{name}"] = float(values.reshape(-1, config.group).std(axis=1).mean())
     return Batch(
         told, sampled, torch.from_numpy(advantages(reward, config.group)).float().to(run.shelf.janus.device), row
     )

@@ -47,6 +47,7 @@ class SftConfig:
     watched: int = field(default=16, metadata={"help": "pictures drawn to see whether training pictures come back"})
     most: int = field(default=0, metadata={"help": "steps at most; 0 is no limit"})
     frugal: bool = field(default=False, metadata={"help": "recompute activations: slower, and much less memory"})
+    half: bool = field(default=False, metadata={"help": "multiply in bfloat16: faster on processors with units for it"})
     seed: int = field(default=0, metadata={"help": "of everything random"})
 
     def steps(self, windows: int) -> int:
@@ -119,9 +120,10 @@ def _step(shelf: Shelf, windows: Sequence[Window], config: SftConfig, step: int)
     total = 0.0
     for start in range(0, len(chosen), config.part):
         some = chosen[start : start + config.part]
-        with shelf.janus.mixed():
-            told = without_history(shelf.told(histories_of(some)), dropped[start : start + len(some)])
-            loss = picture_loss(shelf.janus, told, shelf.codes_of([window.target for window in some]))
+        told = without_history(shelf.told(histories_of(some)), dropped[start : start + len(some)])
+        codes = shelf.codes_of([window.target for window in some])
+        with shelf.janus.mixed(config.half):  # not around what is looked at: that is kept, and must not depend on when
+            loss = picture_loss(shelf.janus, told, codes)
         share = len(some) / len(chosen)
         (loss * share).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach()) * share
