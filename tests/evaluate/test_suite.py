@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -35,6 +36,19 @@ def run(asked):
 SIZES = (Size(4, {each}), Size(8, 2 * {each}))
 SCENARIO = Scenario({name!r}, ("accuracy",), "whether a coin falls", run, SIZES, {needs!r})
 """
+
+
+SLEEPS = (
+    "import subprocess, sys; "
+    "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+    "Path({pid!r}).write_text(str(child.pid)); child.wait()"
+)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, though nobody may have asked how."""
+    said = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return said.strip()[:1] in ("", "Z")
 
 
 def written(folder: Path, name: str, *, does: str = "pass", needs: tuple[str, ...] = (), each: float = 1.0) -> str:
@@ -89,7 +103,7 @@ def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path, monkeypatch:
     names = [
         written(tmp_path, "fine"),
         written(tmp_path, "broken", does="raise ValueError('no coin')"),
-        written(tmp_path, "slow", does="time.sleep(600)", each=0.1),
+        written(tmp_path, "slow", does=SLEEPS.format(pid=str(tmp_path / "pid")), each=0.4),
         written(tmp_path, "lacking", needs=("coins/gold.csv",)),
         written(tmp_path, "homeless", needs=("hub",)),
     ]
@@ -101,6 +115,7 @@ def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path, monkeypatch:
     assert found["broken"].why == "ValueError: no coin"
     assert found["lacking"].why == "needs the data set coins/gold.csv (--data-dir DIR)"
     assert (found["fine"].cases, found["fine"].of) == (8, 8)
+    assert gone(int((tmp_path / "pid").read_text())), "what a scenario starts ends with it"
     record = json.loads((out / "fine" / "run.json").read_text())
     assert record["specification"]["cases"] == 8
     assert {"machine", "versions", "commit", "cost"} <= set(record)

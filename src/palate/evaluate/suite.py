@@ -7,12 +7,14 @@ import multiprocessing
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,15 +137,13 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
         run_here(path, asked)
     else:
         # Spawned and not forked: libraries with threads do not survive a fork.
-        worker = multiprocessing.get_context("spawn").Process(target=run_here, args=(path, asked), name=scenario.name)
+        worker = multiprocessing.get_context("spawn").Process(target=run_apart, args=(path, asked), name=scenario.name)
         worker.start()
-        worker.join(seconds)
-        if worker.is_alive():
-            worker.terminate()
-            worker.join(5)
-            if worker.is_alive():
-                worker.kill()
-                worker.join()
+        try:
+            worker.join(seconds)
+        finally:
+            late = end(worker)
+        if late:
             return Outcome(
                 scenario.name, "stopped", f"not ready after its {seconds:.0f} s", asked.cases, scenario.all_cases
             )
@@ -152,6 +152,27 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
     if done is not None:
         return replace(done, state="done", of=scenario.all_cases)
     return Outcome(scenario.name, "failed", _said(asked.out), asked.cases, scenario.all_cases)
+
+
+def run_apart(path: str, asked: Specification) -> None:
+    """The same, as the head of a group of processes, so that what a scenario starts ends with it."""
+    os.setpgrp()
+    run_here(path, asked)
+
+
+def end(worker: SpawnProcess) -> bool:
+    """Ends a scenario's process and all that it started; whether it was still running."""
+    if not worker.is_alive() or worker.pid is None:
+        return False
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(worker.pid, how)
+        except ProcessLookupError:  # it has hardly begun, and heads no group yet
+            os.kill(worker.pid, how)
+        worker.join(5)
+        if not worker.is_alive():
+            break
+    return True
 
 
 def run_here(path: str, asked: Specification) -> None:
