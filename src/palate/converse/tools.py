@@ -48,6 +48,8 @@ MOST_DRAWN = 4
 LONGEST_PROMPT = 500
 CANDIDATES, FEWEST_CANDIDATES = 200, 12
 """Nearest pictures that a question is to split, and so many that there is something to split."""
+MOST_READ = 5000
+"""Pictures whose prompts are read for what they name."""
 FEWEST_BITS = 0.1
 """What an answer has to be expected to tell for somebody to be asked."""
 STRENGTH = 0.75
@@ -184,11 +186,13 @@ class Tools:
         if not pairs:
             return None
         specified = self.hub.specifications
+        some = slice(None, None, 1 + len(specified.prompt_ids) // MOST_READ)
+        drawn_for = specified.prompt_ids[some]
         with self.home.read() as connection:
-            texts = {id: prompt.text for id, prompt in picture_rows.prompts(connection).items()}
-        prompts = [texts.get(id, "") for id in specified.prompt_ids]
+            texts = picture_rows.prompts(connection, sorted(set(drawn_for)))
+        prompts = [texts[id].text if id in texts else "" for id in drawn_for]
         encode = self.encoder().encode_words
-        attributes = read(candidates, encode, wanted.words, pairs, examples=specified.pictures, prompts=prompts)
+        attributes = read(candidates, encode, wanted.words, pairs, examples=specified.pictures[some], prompts=prompts)
         at, bits = best_question(first_belief(np.array(scores)), attributes)
         return pairs[at] if bits >= FEWEST_BITS else None
 
