@@ -90,7 +90,7 @@ def evaluate_all(
         seconds_for = limit(name, left, waiting, slow)
         del waiting[name]
         if left < sizes[name].seconds and not (out / name / RECORD).is_file():
-            found[name] = Outcome(name, "left out", "no time was left for it", sizes[name].cases, scenario.all_cases)
+            found[name] = Outcome(name, "left out", "no time was left for it", 0, scenario.all_cases)
             continue
         progress(f"{name}: {sizes[name].cases} of {scenario.all_cases} cases")
         found[name] = _one(path, scenario, specification, max(seconds_for, 1.0), apart=apart)
