@@ -14,6 +14,7 @@ from palate.evaluate.redteam import ATTACKS, checkout, evaluate_red_team, extrac
 JUNIT = """<testsuites><testsuite>
 <testcase name="a" time="0"/><testcase name="b" time="0"><failure>x</failure></testcase>
 <testcase name="c" time="0"><skipped/></testcase><testcase name="d" time="0"><error>y</error></testcase>
+<testcase name="e" time="0"><failure message="hypothesis.errors.DeadlineExceeded: took 400 ms">z</failure></testcase>
 </testsuite></testsuites>"""
 
 

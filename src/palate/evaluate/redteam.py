@@ -42,6 +42,7 @@ ATTACKS: Mapping[str, tuple[str, ...]] = {
     "service": ("tests/serve/test_serve_threats.py", "tests/serve/test_hostile_requests.py"),
 }
 """The quick ones first: a run of so many kinds takes so many from the front."""
+SLOW = ("DeadlineExceeded", "FailedHealthCheck")
 ON_PATH = 3
 """Of the packages above this file, how many folders up a checkout's root lies."""
 
@@ -72,8 +73,14 @@ def read_answers(junit: str) -> list[tuple[str, bool]]:
     return [
         (str(case.get("name")), case.find("failure") is None and case.find("error") is None)
         for case in cases
-        if case.find("skipped") is None
+        if case.find("skipped") is None and not only_slow(case)
     ]
+
+
+def only_slow(case: ET.Element) -> bool:
+    """Whether a test failed by taking too long for its own clock: a busy machine, which says nothing of the attack."""
+    said = " ".join(str(fault.get("message")) for kind in ("failure", "error") for fault in case.findall(kind))
+    return any(name in said for name in SLOW)
 
 
 def extraction(crowd: Crowd, queries: Sequence[int] = (30, 100, 300), seed: int = 0) -> dict[str, Metric]:
