@@ -45,5 +45,5 @@ def splits(row: dict[str, Any]) -> bool:
 
 
 def prompt(row: dict[str, Any]) -> str:
-    """A caption without the look: the look is what the adapter is for."""
-    return f"an {captions.kind(row)} of {' '.join(captions.shown(row))}"
+    """A caption without the look, an emoji being an icon as well: how it is drawn is what the adapter is for."""
+    return f"an icon of {' '.join(captions.shown(row))}"

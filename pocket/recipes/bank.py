@@ -2,8 +2,8 @@
 
 Every drawing model that ships draws the same prompts, with Palate's own generator and the seeds that `palate specify`
 takes, so that a picture drawn again from its key (model, prompt, seed) is the one that was encoded: the 61
-specification prompts and a grid of concepts and looks four times, the task prompts once. What is kept are vectors. A
-part file a model; those that are done are skipped, unless the weights that drew them have changed.
+specification prompts and a grid of concepts and looks, four times each. What is kept are vectors. A part file a model;
+those that are done are skipped, unless the weights that drew them have changed.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from palate.generators.protocol import Generator
 
 LOOKS = ("thin outline", "bold filled", "duotone", "rounded", "pixel art")
-SEEDS = {"specification": 4, "slots": 4, "task": 1}
-STEPS = 8
+SEEDS = {"specification": 4, "slots": 4}
+STEPS = 5
 GUIDANCE = 3.0
 """Of DPM-Solver++ and of the words; chosen by eye on a sheet of both."""
 ADAPTER_FILE = "pytorch_lora_weights.safetensors"
@@ -48,7 +48,6 @@ def rows_of(seeds: dict[str, int]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = [
         {"text": said.text, "tag": said.tag, "kind": "specification"} for said in pocket.prompts()
     ]
-    rows += [{"text": said.text, "tag": said.tag, "kind": "task"} for said in pocket.task_prompts()]
     for tag in pocket.categories():
         concept = next(said.text for said in pocket.prompts() if said.tag == tag).partition(" of ")[2]
         slots = [{"concept": concept, "look": look} for look in LOOKS]
@@ -194,8 +193,8 @@ def card(said: dict[str, Any], numbers: dict[str, Any], size: int) -> str:
     return f"""# Picture bank
 
 {numbers["pictures"]} pictures, drawn once: {len(said["models"])} models x {len(said["prompts"])} prompts
-({kinds["specification"]} specification, {kinds["task"]} task, {kinds["slots"]} of a grid of concepts and looks),
-4 seeds each and 1 for the task prompts. Stored are their vectors by {by} (8 bits and a scale a row,
+({kinds["specification"]} specification, {kinds["slots"]} of a grid of concepts and looks),
+4 seeds each. Stored are their vectors by {by} (8 bits and a scale a row,
 {size / 2**20:.1f} MiB); a key (model, prompt, seed) draws a picture again.
 
 - Made by: `python -m recipes.bank`, {said["made"]["steps"]} steps a picture, guidance {said["made"]["guidance"]};

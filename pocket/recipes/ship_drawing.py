@@ -16,7 +16,7 @@ from typing import Any
 from recipes import package, work
 
 BATCH = 16
-STEPS = 8
+STEPS = 5
 """Of DPM-Solver++; enough at this size."""
 FILES = ("pytorch_lora_weights.safetensors", "README.md", "card.json")
 

@@ -12,7 +12,7 @@ from recipes import bank, work
 
 def test_every_prompt_of_the_package_is_a_row_and_so_are_concepts_in_several_looks() -> None:
     rows = bank.rows_of(bank.SEEDS)
-    assert Counter(row["kind"] for row in rows) == {"specification": 61, "task": 140, "slots": 50}
+    assert Counter(row["kind"] for row in rows) == {"specification": 61, "slots": 50}
     assert len({row["text"] for row in rows}) == len(rows)
     slot = next(row for row in rows if row["kind"] == "slots")
     assert slot["text"] == "a thin outline icon of a cat"
