@@ -101,21 +101,7 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
             _rows(opened, identified),
         ),
         page.Section("identify: an icon that no model knows", "Who draws like it?", (unknown,), _rows(opened, alike)),
-        page.Section(
-            f"steer: {STEERED}",
-            f"For a made person who likes how {maker['name']} draws. They say nothing; they pick a column a turn.",
-            (),
-            [
-                page.Row(
-                    f"Turn {at}: picked column {turn['column']}, {turn['prompt']}",
-                    f"Worth {turn['worth']:+.2f} to them; the columns were worth "
-                    + ", ".join(f"{worth:+.2f}" for worth in turn["columns"]),
-                    (Path(turn["sheet"]),),
-                    wide=True,
-                )
-                for at, turn in enumerate(turns, 1)
-            ],
-        ),
+        _steering_section(maker["name"], turns),
     ]
     page.write(report, "Palate on its pocket hub", sections)
     rankings = {"find": found, "identify": identified, "alike": alike}
@@ -126,6 +112,19 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
         "steered": turns,
         **{name: had.as_json() for name, had in rankings.items()},
     }
+
+
+def _steering_section(liked: str, turns: list[dict[str, Any]]) -> Any:
+    from palate.cli import page
+
+    rows = []
+    for at, turn in enumerate(turns, 1):
+        worth = ", ".join(f"{column:+.2f}" for column in turn["columns"])
+        why = f"Worth {turn['worth']:+.2f} to them; the columns were worth {worth}"
+        title = f"Turn {at}: picked column {turn['column']}, {turn['prompt']}"
+        rows.append(page.Row(title, why, (Path(turn["sheet"]),), wide=True))
+    text = f"For a made person who likes how {liked} draws. They say nothing; they pick a column a turn."
+    return page.Section(f"steer: {STEERED}", text, (), rows)
 
 
 def _steered(opened: Studio, likes: str, folder: Path) -> list[dict[str, Any]]:
