@@ -186,6 +186,7 @@ def test_taste_is_told_said_begun_anew_and_forgotten(studio: Studio) -> None:
         "said": {},
         "likes": [],
         "dislikes": [],
+        "paused": False,
         "pictures": [],
     }
     assert len(telling.export(studio.home, "ada")["choices"]) == 6

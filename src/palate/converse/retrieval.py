@@ -64,7 +64,8 @@ class BM25:
     def __init__(self, texts: Texts, *, k1: float = 1.2, b: float = 0.75) -> None:
         self.texts = texts
         lengths = texts.counts.sum(axis=1, keepdims=True)
-        norm = k1 * (1 - b + b * lengths / max(float(lengths.mean()), 1e-9))
+        usual = float(lengths.mean()) if lengths.size else 1.0
+        norm = k1 * (1 - b + b * lengths / max(usual, 1e-9))
         self.weights: Floats = texts.rarity * texts.counts * (k1 + 1) / (texts.counts + norm)
 
     def scores(self, words: Sequence[str]) -> Floats:

@@ -57,7 +57,7 @@ class Pairs:
 
 
 def spoken(suggester: Suggester, earlier: Sequence[Suggestion], cases: Sequence[Suggestion]) -> dict[str, list[str]]:
-    """Each way's words for each case."""
+    """Each way's words for each case; where nobody named a film before, there is nothing to retell but its name."""
     knowledge = suggester.knowledge
     moments = [case for case in earlier if case.film.rsplit(" (", 1)[0] in case.said]
     search = BM25(Texts([_recent(case) for case in moments]))
@@ -68,7 +68,8 @@ def spoken(suggester: Suggester, earlier: Sequence[Suggestion], cases: Sequence[
         claims = [claim.text for claim in suggested(knowledge, case, film)]
         found["film alone"].append(claims[0])
         found["film and evidence"].append(" ".join(claims))
-        found["retold"].append(retold(film, moments[int(np.argmax(search.scores(_recent(case))))]))
+        near = int(np.argmax(search.scores(_recent(case)))) if moments else None
+        found["retold"].append(claims[0] if near is None else retold(film, moments[near]))
     return found
 
 
