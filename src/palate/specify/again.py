@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -90,7 +91,7 @@ def _task(model: Model, base: Model, drawing: Drawing) -> Task:
 
 def _kept(path: Path, png: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(f".{os.getpid()}")
+    scratch = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     scratch.write_bytes(png)
     os.replace(scratch, path)  # noqa: PTH105 - atomic on every system
     return path
