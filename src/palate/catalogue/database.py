@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,26 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+@dataclass(slots=True)
+class _Reading:
+    """One open read, and how many hold it."""
+
+    database: Database
+    connection: Connection
+    close: Callable[[], None]
+    thread: int = field(default_factory=threading.get_ident)
+    holders: int = 0
+
+
+_reading: ContextVar[_Reading | None] = ContextVar("reading", default=None)
+
+
 class Database:
-    """Reads may run side by side; writes are one at a time and each is one transaction."""
+    """Reads may run side by side; writes are one at a time and each is one transaction.
+
+    A read inside a read is the same read: without WAL a writer that waits to commit lets no new reader in, and would
+    wait for the outer one while the inner one waits for it.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -63,11 +83,41 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _in_plain_words(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with _in_plain_words():
+            reading = self._open_read() or self._opened()
+            reading.holders += 1
+            try:
+                yield reading.connection
+            finally:
+                reading.holders -= 1
+                if not reading.holders:
+                    reading.close()
+                    if _reading.get() is reading:
+                        _reading.set(None)
+
+    def _open_read(self) -> _Reading | None:
+        """The read that this thread has open."""
+        reading = _reading.get()
+        if reading is None or reading.database is not self or reading.thread != threading.get_ident():
+            return None
+        return reading if reading.holders else None
+
+    def _opened(self) -> _Reading:
+        stack = ExitStack()
+        connection = stack.enter_context(self.engine.connect())
+        try:
+            stack.enter_context(connection.begin())
+        except BaseException:
+            stack.close()
+            raise
+        reading = _Reading(self, connection, stack.close)
+        _reading.set(reading)
+        return reading
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
+        if self._open_read():
+            raise RuntimeError("a write inside a read of the same thread would wait for itself")
         with self._writing, _in_plain_words(), self.engine.connect() as plain:
             connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
