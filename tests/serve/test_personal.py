@@ -10,7 +10,9 @@ from PIL import Image
 from serving_world import World
 from starlette.testclient import TestClient
 
+from palate.catalogue import choices
 from palate.catalogue import pictures as picture_rows
+from palate.catalogue.choices import Choice
 from palate.catalogue.records import Drawing, Picture
 from palate.errors import PalateError
 from palate.people import holdings
@@ -156,3 +158,24 @@ def test_what_owners_do_is_written_down_and_what_people_ask_is_not(world: World)
         ("GET /api/v1/people", 200, "me"),
         ("POST /api/v1/session", 401, None),
     ]
+
+
+def test_what_was_chosen_in_a_pause_taken_back_or_before_a_new_beginning_teaches_no_weights(world: World) -> None:
+    client = world.owner
+    learn = "/api/v1/weights/learn"
+    first, second, _ = pictures_of(client, "m-yellow")
+    client.post(f"{TASTE}/pause")
+    like(client, first)
+    assert client.post(learn, json={}).status_code == 422
+    client.post(f"{TASTE}/resume")
+    slate = {"conversation": "c", "turn": 1}
+    with world.serving.home.write() as connection:
+        choices.append(connection, Choice("me", "pick", {"picture": second, **slate}))
+    assert client.post(learn, json={}).json()["selected"] == 1
+    with world.serving.home.write() as connection:
+        choices.append(connection, Choice("me", "undo", slate))
+    assert client.post(learn, json={}).status_code == 422
+    like(client, first, second)
+    assert client.post(learn, json={}).json()["selected"] == 2
+    client.post(f"{TASTE}/reset")
+    assert client.post(learn, json={}).status_code == 422

@@ -98,6 +98,27 @@ def test_going_back_begins_a_branch_and_undoing_leads_one_back(world: World) -> 
     assert [(choice.payload["turn"], choice.payload["column"]) for choice in standing] == [(1, 0)]
 
 
+def test_columns_of_several_models_name_each_of_them(world: World) -> None:
+    client = world.owner
+    like = client.get("/api/v1/pictures", params={"model": "m-black"}).json()["items"]
+    for picture in like:
+        client.post("/api/v1/choices", json={"kind": "like", "payload": {"picture": picture["id"]}})
+    conversation = begun(client)
+    columns = conversation["turns"][0]["columns"]
+    [slate] = [said for name, said in told(client, conversation["job"]["id"]) if name == "slate"]
+    assert [column["model"] for column in slate["columns"]] == [column["model"] for column in columns]
+    hands = {column["model"]["id"] for column in columns}
+    assert len(hands) > 1
+    [card] = client.get(STEER).json()["items"]
+    assert {model["id"] for model in card["models"]} == hands
+    for column in columns:
+        for picture in column["pictures"]:
+            assert (
+                client.get(f"/api/v1/pictures/{picture}").json()["drawings"][0]["credits"][0]["name"]
+                == (column["model"]["name"])
+            )
+
+
 def test_nobody_waits_for_the_last_picture_to_answer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     class Slow(FakeGenerator):
         def draw(self, orders):  # type: ignore[no-untyped-def]

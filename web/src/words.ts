@@ -214,6 +214,7 @@ export const words = {
     mayNot: "You may look and choose here, but not have anything drawn.",
     mine: "Your conversations",
     slates: (count: number) => words.count(count, "slate", "slates"),
+    drawnBy: (names: readonly string[]) => (names.length > 3 ? `${names.slice(0, 2).join(", ")} and ${names.length - 2} more` : names.join(", ")),
     slate: (number: number) => `Slate ${number}`,
     slateLabel: "Four prompts, four pictures each. Keys 1 to 4 pick one.",
     pick: (number: number, text: string) => `Pick column ${number}: ${text}`,

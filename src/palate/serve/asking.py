@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, File, Query, UploadFile
 
 from palate.catalogue import choices as choice_rows
+from palate.catalogue import conversations
 from palate.catalogue import pictures as picture_rows
 from palate.errors import PalateError
 from palate.find.asking import learn_from
@@ -182,9 +183,14 @@ def show_weights(here: Here, principal: Reading) -> shapes.LearnedWeights:
 
 @routes.post("/weights/learn")
 def learn_weights(body: shapes.LearnWeights, here: Here, principal: Choosing) -> shapes.LearnedWeights:
-    """The weights under which the pictures that this person preferred stand highest among those of their prompt."""
+    """The weights under which the pictures that this person preferred stand highest among those of their prompt.
+
+    What was taken back, chosen during a pause, or chosen before one began anew teaches nothing here either.
+    """
     with here.home.read() as connection:
-        preferred = preferred_pictures(choice_rows.of_person(connection, principal.person))
+        after = conversations.stated(connection, principal.person).after
+        standing = choice_rows.standing(choice_rows.of_person(connection, principal.person))
+        preferred = preferred_pictures([choice for choice in standing if choice.sequence > after])
         seen = {id for id in preferred if picture_rows.drawings_of(connection, id)}
     learned = learn_from(here.shelf.library.asked_hub(), seen, body.by)
     weights = (learned["weight_clip"], learned["weight_mcos"], learned["weight_popularity"])

@@ -319,7 +319,7 @@ class Errands:
             conversation = conversations.get(connection, errand.plan["conversation"], errand.person)
         self._encode()  # an answer may be about pictures that were drawn a moment ago
         turn = slates.written(library, self.writer(), conversation, errand.plan["wish"])
-        tell("slate", slates.told(turn))
+        tell("slate", slates.told(conversation, turn, library.models))
         slate = slates.planned(home, settings, conversation, turn)
         hands = slates.hands_of(conversation, turn)
         models = with_full_hashes(home, _named(list(slate.models.values()), hands))

@@ -62,6 +62,9 @@ class ConversationCard(Shape):
     id: str
     prompt: str
     model: Named | None
+    """The one it began with."""
+    models: list[Named]
+    """All that drew for it, in the order they came in."""
     turns: int
     picture: str | None
     """Of the column that was picked last."""
@@ -71,6 +74,7 @@ class Conversation(Shape):
     id: str
     prompt: str
     model: Named | None
+    """The one it began with; each column names its own."""
     current: int | None
     """The number of the turn that the person is at."""
     turns: list[Turn]

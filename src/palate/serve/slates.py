@@ -114,7 +114,15 @@ def columns_of(drawn: Mapping[tuple[int, int], str]) -> dict[int, Sequence[str]]
     return dict(found)
 
 
-def told(turn: Turn) -> dict[str, object]:
-    """What a slate says before anything of it is drawn."""
-    texts = [{"text": column.text, "category": column.category} for column in turn.slate]
-    return {"turn": turn.number, "columns": texts}
+def told(conversation: Conversation, turn: Turn, models: Mapping[str, Model]) -> dict[str, object]:
+    """What a slate says before anything of it is drawn, and who draws each column."""
+    hands = [models.get(hand) for hand in hands_of(conversation, turn)]
+    columns = [
+        {
+            "text": column.text,
+            "category": column.category,
+            "model": None if hand is None else {"id": hand.id, "name": hand.name},
+        }
+        for column, hand in zip(turn.slate, hands, strict=True)
+    ]
+    return {"turn": turn.number, "columns": columns}

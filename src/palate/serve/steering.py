@@ -134,12 +134,19 @@ def list_conversations(
             id=one.id,
             prompt=one.prompt,
             model=_named(here, one.model_id),
+            models=_hands(here, one, turns),
             turns=len(turns),
             picture=_last_picture(turns),
         )
         for one, turns in page
     ]
     return Items[tastes.ConversationCard](items=cards, total=len(mine))
+
+
+def _hands(here: Serving, conversation: Conversation, turns: list[Turn]) -> list[shapes.Named]:
+    """Everyone who drew a column that was shown."""
+    ids = dict.fromkeys(hand for turn in turns for hand in slates.hands_of(conversation, turn))
+    return [named for id in ids if (named := _named(here, id)) is not None]
 
 
 def _last_picture(turns: list[Turn]) -> str | None:

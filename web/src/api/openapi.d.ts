@@ -975,6 +975,8 @@ export interface paths {
         /**
          * Learn Weights
          * @description The weights under which the pictures that this person preferred stand highest among those of their prompt.
+         *
+         *     What was taken back, chosen during a pause, or chosen before one began anew teaches nothing here either.
          */
         post: operations["learn_weights_api"];
         delete?: never;
@@ -1199,6 +1201,8 @@ export interface components {
             /** Id */
             id: string;
             model: components["schemas"]["Named"] | null;
+            /** Models */
+            models: components["schemas"]["Named"][];
             /** Picture */
             picture: string | null;
             /** Prompt */

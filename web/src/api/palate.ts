@@ -86,15 +86,20 @@ export const answerSlate = (id: string, turn: number, column: number | null, wis
 export const goBack = (id: string, turn: number | null): Promise<Conversation> => post(at("/steer", id, "/back"), { turn });
 export const drawSlate = (id: string): Promise<Conversation> => post(at("/steer", id, "/draw"));
 export const forgetConversation = (id: string): Promise<unknown> => remove(at("/steer", id));
+export interface ToldColumn {
+  text: string;
+  category: string;
+  model: Shapes["Named"] | null;
+}
 export interface HearsSlates {
-  slate: (turn: number, columns: { text: string; category: string }[]) => void;
+  slate: (turn: number, columns: ToldColumn[]) => void;
   picture: (id: string, column: number, row: number) => void;
   over: (error: string | null) => void;
   lost: () => void;
 }
 export function steerEvents(job: string, hears: HearsSlates): () => void {
   const heard = (name: string, data: unknown): void => {
-    const said = data as { id: string; turn: number; column: number; row: number; columns: { text: string; category: string }[]; error?: string | null };
+    const said = data as { id: string; turn: number; column: number; row: number; columns: ToldColumn[]; error?: string | null };
     if (name === "slate") hears.slate(said.turn, said.columns);
     else if (name === "picture") hears.picture(said.id, said.column, said.row);
     else if (name === "done" || name === "failed") hears.over(said.error ?? null);
