@@ -106,7 +106,7 @@ ROWS: dict[str, Row] = {
     "GET /api/v1/settings": Row(403, 403, 200, needs="admin"),
     "GET /v1/models": Row(200, 200, 200),
     "POST /v1/images/generations": Row(404, 404, 404, {"prompt": "a red circle", "model": "nobody"}, "draw"),
-    "POST /v1/images/edits": Row(400, 400, 400, None, "draw"),
+    "POST /v1/images/edits": Row(404, 404, 404, "picture", "draw"),
     "GET /metrics": Row(403, 403, 200, needs="admin"),
 }
 OPERATIONS = sorted(
@@ -195,6 +195,9 @@ def ask(people: People, client: TestClient, operation: str) -> Any:
         }.get(kind, "nobody")
     if row.body == "file":
         return client.post(path, files={"file": ("a.png", png(), "image/png")})
+    if row.body == "picture":
+        form = {"prompt": "a red circle", "model": "nobody"}
+        return client.post(path, data=form, files={"image": ("a.png", png(), "image/png")})
     body = json.loads(json.dumps(row.body).replace("{picture}", people.things["picture"]))
     return client.request(method, path.replace("{id}", thing), json=body)
 

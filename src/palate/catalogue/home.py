@@ -60,6 +60,11 @@ class Home:
         return self.folder / "runs"
 
     @property
+    def uploads(self) -> Path:
+        """Pictures that people showed, each its person's own; rows say whose and for how long."""
+        return self.folder / "uploads"
+
+    @property
     def derived(self) -> Path:
         """What can be made again from the database at any time."""
         return self.folder / "derived"

@@ -11,6 +11,7 @@ from each order's own seed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palate.errors import PalateError
+from palate.generators.changing import beginnings, changer_of
 from palate.generators.loading import LoadedBase, free_device_memory
 from palate.generators.protocol import Order
 from palate.quiet import quietly
@@ -105,6 +107,7 @@ def alike(orders: Sequence[Order]) -> Iterator[list[int]]:
     for place, order in enumerate(orders):
         # An absent negative text and an empty one are not the same to every pipeline, so they never share a call.
         key = (order.width, order.height, order.steps, order.cfg, order.sampler, bool(order.negative))
+        key = (*key, order.start, order.strength)
         groups.setdefault(key, []).append(place)
     yield from groups.values()
 
@@ -124,8 +127,13 @@ def run(base: LoadedBase, orders: Sequence[Order]) -> Floats:
         "generator": [torch.Generator("cpu").manual_seed(order.seed) for order in orders],
         "output_type": "np",
     }
-    given = {name: value for name, value in wanted.items() if value is not None and name in base.accepts}
-    pipeline, own = base.pipeline, base.pipeline.scheduler
+    pipeline, accepts = base.pipeline, base.accepts
+    if first.start is not None:
+        pipeline = changer_of(base)
+        accepts = frozenset(inspect.signature(type(pipeline).__call__).parameters)
+        wanted |= beginnings(base.pipeline, orders)
+    given = {name: value for name, value in wanted.items() if value is not None and name in accepts}
+    own = pipeline.scheduler
     if first.sampler is not None:
         from palate.generators.samplers import with_sampler
 

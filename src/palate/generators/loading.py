@@ -32,6 +32,8 @@ class LoadedBase:
 
     def __init__(self, pipeline: Any, device: str, dtype: Any, batch: int) -> None:
         self.pipeline = pipeline
+        self.changer: Any = None
+        """The same weights as an image-to-image pipeline, once somebody changed a picture."""
         self.device = device
         self.dtype = dtype
         self.batch = batch

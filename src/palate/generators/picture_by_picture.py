@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from palate.generators.endpoints import SECONDS, Endpoint
-from palate.generators.protocol import Order
+from palate.generators.protocol import Order, require_from_words
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,6 +34,7 @@ class PictureByPicture(ABC):
         self._endpoint = Endpoint(name, address, key=key, seconds=seconds)
 
     def draw(self, orders: Sequence[Order]) -> list[Image.Image]:
+        require_from_words(orders, self.name)
         with self._endpoint:
             return [self.draw_one(order) for order in orders]
 

@@ -8,6 +8,10 @@ from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
+from palate.errors import PalateError
+
+CANNOT_CHANGE = "this model draws from words only and cannot change a picture"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -21,6 +25,10 @@ class Order:
     steps: int | None = None
     cfg: float | None = None
     sampler: str | None = None
+    start: bytes | None = None
+    """A picture (PNG or JPEG) to begin from in place of noise; a model that cannot do so refuses with `cannot_edit`."""
+    strength: float = 0.6
+    """How far to leave it, from 0 to 1; without a start it means nothing."""
 
 
 @runtime_checkable
@@ -39,3 +47,9 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Give its memory back."""
+
+
+def require_from_words(orders: Sequence[Order], name: str) -> None:
+    """For generators that have no way to begin from a picture: never answer something else than was asked for."""
+    if any(order.start is not None for order in orders):
+        raise PalateError("cannot_edit", CANNOT_CHANGE, about=name)

@@ -35,7 +35,7 @@ def export(home: Home, person: str) -> Path:
         for id in pictures:
             _write(archive, f"pictures/{id}.png", home.blobs.path(id))
         for upload in uploads:
-            _write(archive, f"uploads/{upload.id}.{upload.format}", home.folder / "uploads" / upload.id)
+            _write(archive, f"uploads/{upload.id}.{upload.format}", home.uploads / upload.id)
     return Path(name)
 
 
@@ -95,7 +95,7 @@ def erase(home: Home, person: str) -> None:
         if not stays:
             connection.execute(delete(tables.persons).where(tables.persons.c.id == person))
     for id in uploads:
-        (home.folder / "uploads" / id).unlink(missing_ok=True)
+        (home.uploads / id).unlink(missing_ok=True)
     for id in pictures:
         home.blobs.path(id).unlink(missing_ok=True)
         for thumb in (home.derived / "thumbs").glob(f"*/{id[:2]}/{id}"):

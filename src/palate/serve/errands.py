@@ -431,6 +431,8 @@ def tasks_of(
         for model in models
         for seed in range(plan["seed"], plan["seed"] + plan["count"])
     ]
+    if plan.get("start"):
+        tasks = [orders.changing(task, plan["start"], plan["strength"]) for task in tasks]
     return [replace(task, key=digest("for", errand.person, task.key)) for task in tasks]
 
 

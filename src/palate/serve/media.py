@@ -43,7 +43,7 @@ class Media:
         self.home = home
         self.look = look
         self.looking = ThreadPoolExecutor(LOOKING, thread_name_prefix="look")
-        self.uploads = home.folder / "uploads"
+        self.uploads = home.uploads
         self.thumbs = home.derived / "thumbs"
         self._pool: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()

@@ -405,6 +405,9 @@ class Setting(Shape):
 # -- as OpenAI has it --------------------------------------------------------------------------------------------
 
 
+Size = Annotated[str, StringConstraints(pattern=r"^(auto|[0-9]{1,5}x[0-9]{1,5})$")]
+
+
 class ImagesOrder(BaseModel):
     """OpenAI's body; what it says beyond this is not used, as clients send a good deal that is not for everyone."""
 
@@ -413,7 +416,7 @@ class ImagesOrder(BaseModel):
     prompt: Words
     model: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = "auto"
     n: Annotated[int, Field(ge=1, le=10)] | None = 1
-    size: Annotated[str, StringConstraints(pattern=r"^(auto|[0-9]{1,5}x[0-9]{1,5})$")] | None = None
+    size: Size | None = None
     response_format: Literal["b64_json", "url"] | None = "b64_json"
     user: Word | None = None
     """A label of the caller's own; who asks is said by the key."""

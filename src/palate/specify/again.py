@@ -58,6 +58,7 @@ def _key_of(home: Home, id: str) -> Drawing | None:
         drawings = picture_rows.drawings_of(connection, id)
     for drawing in drawings:
         whole = drawing.prompt is not None and drawing.seed is not None and drawing.settings.get("base")
+        whole = whole and "start" not in drawing.settings
         if whole and len(drawing.credits) == 1 and drawing.credits[0].model_id is not None:
             return drawing
     return None

@@ -14,13 +14,17 @@ from palate.catalogue.records import Credit, CreditRole, Drawing, Model, Picture
 from palate.errors import PalateError
 from palate.jobs import tasks as queue
 from palate.jobs.tasks import LeaseLostError, Task
+from palate.specify import orders
 from palate.specify.executors import Batch, Drawn, Workers
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 BATCH = 16
-FOR_GOOD = {"unsafe_format", "model_corrupt", "model_changed", "model_missing", "no_base", "cannot_draw"}
+FOR_GOOD = {
+    *("unsafe_format", "model_corrupt", "model_changed", "model_missing", "no_base"),
+    *("cannot_draw", "cannot_edit", "start_missing"),
+}
 """Errors that trying again will not mend."""
 
 
@@ -103,8 +107,15 @@ def _fill(
         if not claimed:
             return
         base = claimed[0].payload["base"]
-        batch = Batch(models[claimed[0].group], models[base] if base else None, tuple(claimed), device)
+        starts = starts_of(home, claimed)
+        batch = Batch(models[claimed[0].group], models[base] if base else None, tuple(claimed), device, starts)
         pending[workers.submit(batch)] = batch
+
+
+def starts_of(home: Home, tasks: Sequence[Task]) -> dict[str, bytes]:
+    """The pictures that these begin from, as far as they are still here."""
+    ids = {start for task in tasks if (start := orders.start_of(task)) is not None}
+    return {id: path.read_bytes() for id in ids if (path := home.uploads / id).is_file()}
 
 
 def _settle(home: Home, future: Future[list[Drawn]], batch: Batch, owner: str, outcome: Outcome) -> None:

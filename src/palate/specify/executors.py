@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ class Batch:
     base: Model | None
     tasks: tuple[Task, ...]
     device: str
+    starts: Mapping[str, bytes] = field(default_factory=dict)
+    """Pictures that tasks begin from, by the ids of uploads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def draw_batch(batch: Batch) -> list[Drawn]:
     from palate.specify.orders import order_of
 
     generator = generator_for(batch.model, batch.base, batch.device)
-    pictures = generator.draw([order_of(task) for task in batch.tasks])
+    pictures = generator.draw([order_of(task, batch.starts) for task in batch.tasks])
     if len(pictures) != len(batch.tasks):
         raise PalateError("drawing_failed", f"{len(pictures)} pictures for {len(batch.tasks)} orders")
     return [

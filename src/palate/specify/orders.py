@@ -105,9 +105,26 @@ def task_for(model: Model, base: Model | None, prompt: Prompt, seed: int, settin
 SETTINGS = ("width", "height", "steps", "cfg", "sampler")
 
 
-def order_of(task: Task) -> Order:
-    payload = task.payload
-    known = {name: payload["settings"].get(name) for name in SETTINGS}
+def changing(task: Task, start: str, strength: float) -> Task:
+    """The same order, beginning from this upload in place of noise."""
+    settings = {**task.payload["settings"], "start": start, "strength": strength}
+    return Task(digest("from", task.key, start, repr(strength)), task.group, {**task.payload, "settings": settings})
+
+
+def start_of(task: Task) -> str | None:
+    """The upload that a task begins from."""
+    found: str | None = task.payload["settings"].get("start")
+    return found
+
+
+def order_of(task: Task, starts: Mapping[str, bytes] | None = None) -> Order:
+    """`starts` are the bytes of uploads by their ids."""
+    payload, start = task.payload, start_of(task)
+    known: dict[str, Any] = {name: payload["settings"].get(name) for name in SETTINGS}
+    if start is not None:
+        if start not in (starts or {}):
+            raise PalateError("start_missing", "the picture to begin from is gone", hint="send it again")
+        known |= {"start": (starts or {})[start], "strength": payload["settings"]["strength"]}
     return Order(text=payload["text"], seed=payload["seed"], negative=payload["prompt"]["negative"], **known)
 
 

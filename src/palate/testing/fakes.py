@@ -24,6 +24,7 @@ from PIL import Image
 from palate.catalogue.records import digest
 from palate.encoders.protocol import Vectors
 from palate.generators.protocol import Order
+from palate.safety.pictures import open_picture
 from palate.testing.shapes import COLOURS, FILL, SHAPES, UNKNOWN_COLOUR, UNKNOWN_SHAPE, draw_shape, first_of, words_of
 
 _COLOUR_NAMES = tuple(COLOURS)
@@ -134,13 +135,22 @@ class FakeGenerator:
     def _one(self, order: Order) -> Image.Image:
         colour = first_of(self._known(COLOURS), order.text) or UNKNOWN_COLOUR
         shape = first_of(self._known(SHAPES), order.text) or UNKNOWN_SHAPE
-        ground = self.ground if colour != self.ground else "black" if colour != "black" else "white"
+        own, (width, height) = self._beginning(order)
+        ground = own if colour != own else "black" if colour != "black" else "white"
         rng = np.random.default_rng(order.seed)
         x, y, radius = rng.uniform(0.42, 0.58), rng.uniform(0.42, 0.58), rng.uniform(0.22, 0.36)
-        size = order.width or self.size
+        size = order.width or width
         picture = draw_shape(shape, colour, ground=ground, size=size, centre=(float(x), float(y)), radius=float(radius))
-        height = order.height or size
+        height = order.height or (size if order.width else height)
         return picture if height == size else picture.resize((size, height), Image.Resampling.NEAREST)
+
+    def _beginning(self, order: Order) -> tuple[str, tuple[int, int]]:
+        """The ground that is drawn on and the size: the fake's own, or those of the picture that is begun from."""
+        if order.start is None:
+            return self.ground, (self.size, self.size)
+        picture = open_picture(order.start)
+        corner = np.asarray(picture.crop((0, 0, 1, 1)), dtype=np.int32).reshape(1, 3)
+        return _COLOUR_NAMES[_nearest(corner)[0]], picture.size
 
     def _known(self, names: Collection[str]) -> list[str]:
         return [name for name in names if self.knows is None or name in self.knows]

@@ -1016,7 +1016,7 @@ export interface paths {
         put?: never;
         /**
          * Edit
-         * @description Not possible: no generator here changes a picture yet, and the answer says so.
+         * @description Draw what the words say, beginning from a picture. `strength`, which is ours, says how far from it.
          */
         post: operations["edit_v1"];
         delete?: never;
@@ -1117,6 +1117,39 @@ export interface components {
         Back: {
             /** Turn */
             turn?: number | null;
+        };
+        /** Body_edit_v1 */
+        Body_edit_v1: {
+            /** Image */
+            image?: string | null;
+            /** Image[] */
+            "image[]"?: string[] | null;
+            /** Mask */
+            mask?: string | null;
+            /**
+             * Model
+             * @default auto
+             */
+            model: string | null;
+            /**
+             * N
+             * @default 1
+             */
+            n: number;
+            /** Prompt */
+            prompt: string;
+            /**
+             * Response Format
+             * @default b64_json
+             */
+            response_format: ("b64_json" | "url") | null;
+            /** Size */
+            size?: string | null;
+            /**
+             * Strength
+             * @default 0.6
+             */
+            strength: number;
         };
         /** Body_upload_api */
         Body_upload_api: {
@@ -8295,9 +8328,9 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
-                "multipart/form-data": Record<string, never>;
+                "multipart/form-data": components["schemas"]["Body_edit_v1"];
             };
         };
         responses: {
@@ -8308,6 +8341,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImagesMade"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
