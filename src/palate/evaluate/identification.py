@@ -29,19 +29,24 @@ from palate.find.pmi import fit_mms, fit_pmi
 from palate.find.rkme import fit_rkme
 from palate.find.specification import Specifications
 from palate.find.style import fit_style
-from palate.metrics.pictures import frechet_distance
+from palate.metrics.pictures import Moments, frechet_of_moments, moments_of, symmetric_root
 from palate.metrics.ranking import target_rank
 from palate.settings import Settings
 from palate.specify import ordering, orders
 from palate.specify.drawing import Progress, nothing
-from palate.specify.encoding import encode_missing, open_all, space_of
+from palate.specify.encoding import encode_missing, open_all, open_stored, space_of
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from palate.encoders.protocol import Encoder
     from palate.writers.protocol import Captioner
 
 Vectors = NDArray[np.float32]
 Floats = NDArray[np.float64]
+Place = tuple[int, int, int]
+"""Model, task prompt, seed."""
+Show = Callable[[Sequence[Place]], "list[Image.Image]"]
 METHODS = ("popularity", "rkme", "mms", "pmi", "style", "style-nocaption")
 MOST_PICTURES = 6
 FID_DRAWS = 20
@@ -59,6 +64,10 @@ class Benchmark:
     """(M, T, S, d)"""
     captioned_by: str
     unscored: int = 0
+    show: Show | None = None
+    """Draws or opens task pictures, for people and for a judge that looks at them."""
+    asked: tuple[str, ...] = ()
+    """(T,) the task prompts' words."""
 
     @property
     def cases(self) -> int:
@@ -82,32 +91,38 @@ def evaluate_identification(
     *,
     captioner: Captioner | None = None,
     executor: str = "serial",
+    folder: Path | None = None,
     progress: Progress = nothing,
 ) -> Report:
-    """Draw what is missing, encode, identify by every method, and write the run."""
+    """Draw what is missing, encode, identify by every method, and write the run; into the home's runs by default."""
     started = time.perf_counter()
     benchmark = build(home, settings, encoder(), construction, captioner, executor, progress)
+    about = {"prompts": [prompt.text for prompt in construction.prompts], "seeds": construction.seeds}
+    return report_of(benchmark, about, folder or home.runs / time.strftime("identification-%Y%m%d-%H%M%S"), started)
+
+
+def report_of(benchmark: Benchmark, about: Mapping[str, Any], folder: Path | None, started: float) -> Report:
+    """Every method on what was drawn; the run goes into `folder`, where one is named."""
     rows = {name: method_rows(name, benchmark) for name in METHODS}
     metrics, cases, tables = measure(benchmark, rows)
-    folder = home.runs / time.strftime("identification-%Y%m%d-%H%M%S")
     report = Report(
         "identification",
         metrics,
         benchmark.cases,
         benchmark.unscored,
         time.perf_counter() - started,
-        str(folder),
+        None if folder is None else str(folder),
         tables,
     )
     specification = {
+        **about,
         "models": [model.id for model in benchmark.models],
-        "prompts": [prompt.text for prompt in construction.prompts],
-        "tasks": [prompt.text for prompt in construction.tasks],
-        "seeds": construction.seeds,
+        "tasks": list(benchmark.asked),
         "encoder": benchmark.known.encoder_id,
         "captions": benchmark.captioned_by,
     }
-    write_run(folder, specification, cases[0], cases[1], report)
+    if folder is not None:
+        write_run(folder, specification, cases[0], cases[1], report)
     return report
 
 
@@ -180,13 +195,20 @@ def _gather(
         downloads=[_downloads(drawers[m]) for m in kept],
         encoder_id=space.id,
     )
+    kept_tasks = task[kept]
+
+    def show(places: Sequence[Place]) -> list[Image.Image]:
+        return [open_stored(home, ids[kept_tasks[place]]) for place in places]
+
     return Benchmark(
         tuple(drawers[m] for m in kept),
         known,
-        rows[task[kept]],
+        rows[kept_tasks],
         captions.reshape(len(kept), tasks, construction.seeds, -1),
         said,
         int((~whole).sum()) * tasks * construction.seeds,
+        show,
+        tuple(prompt.text for prompt in construction.tasks),
     )
 
 
@@ -238,10 +260,11 @@ def measure(
     """Top-k, mean rank and FID for one to six pictures, each with its interval over models; ties count against."""
     shape = (len(benchmark.models), benchmark.tasks.shape[1], benchmark.tasks.shape[2])
     truth = np.repeat(np.arange(shape[0]), shape[1] * shape[2])
-    clusters = truth.tolist()
+    clusters = truth
     metrics: dict[str, Metric] = {}
     hits: dict[tuple[str, int], Floats] = {}
     scores: list[dict[str, Any]] = []
+    distances = Distances(benchmark)
     for count in range(1, min(MOST_PICTURES, shape[1]) + 1):
         sets = picture_sets(shape, count)
         for name, table in rows.items():
@@ -250,9 +273,12 @@ def measure(
             for k in range(1, 6):
                 metrics[f"{name}/top{k}@{count}"] = bootstrap(rank <= k, clusters=clusters)
             metrics[f"{name}/rank@{count}"] = bootstrap(rank, clusters=clusters)
-            metrics[f"{name}/fid@{count}"] = _fid(benchmark, summed.argmax(axis=1))
             hits[name, count] = (rank <= 1).astype(np.float64)
-            scores += [{"case": c, "method": name, "pictures": count, "rank": float(r)} for c, r in enumerate(rank)]
+            named = summed.argmax(axis=1)
+            metrics[f"{name}/fid@{count}"] = distances.of(named)
+            scores.append({"method": name, "pictures": count, "ranks": rank.tolist(), "named": named.tolist()})
+            of_model = {kind: per_model(one, shape[0]) for kind, one in (("top1", rank <= 1), ("rank", rank))}
+            scores.append({"method": name} | {f"{kind}@{count}": one for kind, one in of_model.items()})
         metrics[f"style-pmi/top1@{count}"] = paired(hits["style", count], hits["pmi", count], clusters=clusters)
     cases = [
         {"case": case, "model": benchmark.models[m].id, "task": t, "seed": s}
@@ -261,21 +287,37 @@ def measure(
     return metrics, (cases, scores), tables_of(metrics, benchmark)
 
 
-def _fid(benchmark: Benchmark, chosen: NDArray[np.intp]) -> Metric:
-    """Between all task pictures and the chosen models' pictures of the same prompts and seeds; interval over models."""
-    models, tasks, seeds, d = benchmark.tasks.shape
-    grid = benchmark.tasks.reshape(models, tasks * seeds, d)
-    asked = grid.reshape(-1, d)
-    answered = grid[chosen, np.tile(np.arange(tasks * seeds), models)]
-    value = frechet_distance(asked, answered)
-    rng = np.random.default_rng(0)
-    again = []
-    for _ in range(FID_DRAWS):
-        drawn = rng.choice(models, size=models)
-        rows = np.add.outer(drawn * tasks * seeds, np.arange(tasks * seeds)).ravel()
-        again.append(frechet_distance(asked[rows], answered[rows]))
-    low, high = np.percentile(again, [2.5, 97.5])
-    return Metric(value, (float(low), float(high)), len(asked))
+def per_model(values: NDArray[Any], models: int) -> list[float]:
+    """(models,) means: what runs are compared by, since one model's cases are not independent."""
+    means: list[float] = np.asarray(values, dtype=np.float64).reshape(models, -1).mean(axis=1).round(6).tolist()
+    return means
+
+
+class Distances:
+    """FID between all task pictures and the named models' of the same prompts and seeds; intervals over models.
+
+    Resampled models are sums of each model's moments, and the task pictures' side is the same for every method.
+    """
+
+    def __init__(self, benchmark: Benchmark) -> None:
+        models, tasks, seeds, d = benchmark.tasks.shape
+        self.grid = benchmark.tasks.reshape(models, tasks * seeds, d).astype(np.float64)
+        rng = np.random.default_rng(0)
+        drawn = [np.bincount(rng.choice(models, size=models), minlength=models) for _ in range(FID_DRAWS)]
+        self.weights = [np.ones(models, dtype=np.intp), *drawn]
+        asked = moments_of(self.grid)
+        self.asked = [Moments.of(asked, each) for each in self.weights]
+        self.roots = [symmetric_root(each.covariance) for each in self.asked]
+
+    def of(self, chosen: NDArray[np.intp]) -> Metric:
+        models, each, _ = self.grid.shape
+        answered = moments_of(self.grid[chosen, np.tile(np.arange(each), models)].reshape(self.grid.shape))
+        value, *again = [
+            frechet_of_moments(asked, Moments.of(answered, weights), root)
+            for asked, weights, root in zip(self.asked, self.weights, self.roots, strict=True)
+        ]
+        low, high = np.percentile(again, [2.5, 97.5])
+        return Metric(value, (min(float(low), value), max(float(high), value)), models * each)
 
 
 def tables_of(metrics: Mapping[str, Metric], benchmark: Benchmark) -> dict[str, list[dict[str, Any]]]:

@@ -42,11 +42,11 @@ class Battle(NamedTuple):
 
 
 def write_battles(path: Path, battles: Sequence[Battle]) -> None:
-    _write(path, Battle._fields, battles)
+    write_rows(path, Battle._fields, battles)
 
 
 def read_battles(path: Path) -> list[Battle]:
-    rows = [Battle(*(row[name] for name in Battle._fields)) for row in _read(path, Battle._fields)]
+    rows = [Battle(*(row[name] for name in Battle._fields)) for row in read_rows(path, Battle._fields)]
     wrong = [number for number, row in enumerate(rows, 2) if row.winner not in SHARES]
     if wrong:
         raise PalateError("battles_unreadable", "a winner is first, second or tie", about=f"{path}:{wrong[0]}")
@@ -54,7 +54,10 @@ def read_battles(path: Path) -> list[Battle]:
 
 
 def survey(answers: Mapping[str, Mapping[str, str]], people: int, seed: int = 0) -> list[dict[str, str]]:
-    """`answers`: task -> method -> what it answers. Rows of `survey.csv`, `method_1` saying whose option 1 is."""
+    """`answers`: task -> method -> what it answers. Rows of `survey.csv`, `method_1` saying whose option 1 is.
+
+    What several methods answer is one option, `pmi|style`: nobody can choose between two equal pictures.
+    """
     tasks = sorted(task for task, each in answers.items() if len(set(each.values())) > 1)
     if len(tasks) < QUESTIONS:
         raise PalateError("too_few_cases", f"{len(tasks)} tasks on which methods differ are too few for a survey")
@@ -62,30 +65,39 @@ def survey(answers: Mapping[str, Mapping[str, str]], people: int, seed: int = 0)
     for person in range(people):
         for number, at in enumerate(rng.permutation(len(tasks))[:QUESTIONS]):
             task = tasks[int(at)]
-            methods = [list(answers[task])[int(place)] for place in rng.permutation(len(answers[task]))]
+            whose: dict[str, list[str]] = {}
+            for name, said in answers[task].items():
+                whose.setdefault(said, []).append(name)
+            options = [list(whose)[int(place)] for place in rng.permutation(len(whose))]
             row = {"person": str(person + 1), "question": str(number + 1), "task": task}
-            row |= {f"option_{place}": answers[task][name] for place, name in enumerate(methods, 1)}
-            rows.append(row | {f"method_{place}": name for place, name in enumerate(methods, 1)})
+            row |= {f"option_{place}": said for place, said in enumerate(options, 1)}
+            rows.append(row | {f"method_{place}": "|".join(whose[said]) for place, said in enumerate(options, 1)})
     return rows
 
 
 def survey_shares(
     rows: Sequence[Mapping[str, str]], answered: Sequence[Mapping[str, str]], seed: int = 0
 ) -> dict[str, Metric]:
-    """Each method's share of the answers; intervals over people, since one person's answers are not independent."""
+    """Each method's share of the answers, an option of several being shared among them; intervals over people, since
+    one person's answers are not independent."""
     of = {(row["person"], row["question"]): row for row in rows}
-    methods = sorted({row[name] for row in rows for name in row if name.startswith("method_")})
+    methods = sorted({one for row in rows for name in row if name.startswith("method_") for one in whose(row[name])})
     chosen = []
     for answer in answered:
         row = of.get((answer["person"], answer["question"]))
-        if row is None or f"method_{answer['chosen']}" not in row:
+        if row is None or not row.get(f"method_{answer['chosen']}"):
             raise PalateError("answers_unreadable", f"nobody was asked this: {dict(answer)}")
-        chosen.append((answer["person"], row[f"method_{answer['chosen']}"]))
+        chosen.append((answer["person"], whose(row[f"method_{answer['chosen']}"])))
     people = [person for person, _ in chosen]
     return {
-        f"{name}/share": bootstrap([float(method == name) for _, method in chosen], clusters=people, seed=seed)
+        f"{name}/share": bootstrap([(name in some) / len(some) for _, some in chosen], clusters=people, seed=seed)
         for name in methods
     }
+
+
+def whose(cell: str) -> list[str]:
+    """The methods of an option: `pmi|style`."""
+    return [name for name in cell.split("|") if name]
 
 
 def tournament(battles: Sequence[Battle], seed: int = 0) -> dict[str, Metric]:
@@ -137,7 +149,7 @@ def of_scores(path: Path, cases: int, seed: int = 0, even: float = 0.1) -> list[
     Scores nearer than `even` are a tie.
     """
     by_prompt: dict[str, dict[str, float]] = {}
-    for row in _read(path, ("name", "prompt", "adj1", "adj2", "style", "mos_align")):
+    for row in read_rows(path, ("name", "prompt", "adj1", "adj2", "style", "mos_align")):
         prompt = "|".join(row[name] for name in ("prompt", "adj1", "adj2", "style"))
         by_prompt.setdefault(prompt, {})[row["name"].partition("_")[0]] = float(row["mos_align"])
     several = sorted(prompt for prompt, each in by_prompt.items() if len(each) > 1)
@@ -178,12 +190,12 @@ def evaluate_people(
     return report
 
 
-def _write(path: Path, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write_rows(path: Path, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([names, *rows])
 
 
-def _read(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
+def read_rows(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

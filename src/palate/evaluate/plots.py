@@ -15,9 +15,10 @@ WIDE, ROW, LABEL = 640, 22, 260
 HUES = ("#3b7dd8", "#d1722e", "#2f9c6a", "#a45fc0", "#c0485c", "#7a7a2e")
 
 
-def intervals(rows: Sequence[tuple[str, Metric]], title: str) -> str:
-    """Each metric's value as a dot in its 95 % interval, all on one axis."""
+def intervals(rows: Sequence[tuple[str, Metric]], title: str, *, least: float | None = None) -> str:
+    """Each metric's value as a dot in its 95 % interval, all on one axis, from `least` where one is named."""
     ends = [end for _, metric in rows for end in (*metric.ci95, metric.value)]
+    ends += [] if least is None else [least]
     low, high = min(ends), max(ends)
     if not all(map(math.isfinite, ends)):
         return ""

@@ -48,6 +48,10 @@ class Report:
             "left_out": dict(self.left_out),
         }
 
+    def write(self, folder: Path) -> None:
+        """summary.json alone, of a run whose other files are there."""
+        (folder / "summary.json").write_text(json.dumps(self.as_json(), indent=2) + "\n")
+
 
 def write_run(
     folder: Path,
@@ -63,4 +67,4 @@ def write_run(
         with (folder / f"{name}.jsonl").open("w") as lines:
             for row in rows:
                 lines.write(json.dumps(row, sort_keys=True, allow_nan=False) + "\n")
-    (folder / "summary.json").write_text(json.dumps(report.as_json(), indent=2) + "\n")
+    report.write(folder)

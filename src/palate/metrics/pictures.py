@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -26,7 +28,7 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     centred_a = (first - mean_a) / np.sqrt(len(first) - 1)
     centred_b = (second - mean_b) / np.sqrt(len(second) - 1)
     if max(len(first), len(second)) > first.shape[1]:
-        root = _root(centred_a.T @ centred_a)
+        root = symmetric_root(centred_a.T @ centred_a)
         cross = np.sqrt(np.clip(np.linalg.eigvalsh(root @ (centred_b.T @ centred_b) @ root), 0.0, None)).sum()
     else:
         cross = np.linalg.svd(centred_a @ centred_b.T, compute_uv=False).sum()
@@ -34,7 +36,45 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
     return max(float(apart), 0.0)
 
 
-def _root(covariance: Floats) -> Floats:
+class Moments(NamedTuple):
+    """A set of features by its mean (d,) and covariance (d, d)."""
+
+    mean: Floats
+    covariance: Floats
+
+    @classmethod
+    def of(cls, parts: Parts, weights: ArrayLike) -> Moments:
+        """Of parts (G,), each taken `weights` (G,) times: a resample without its rows."""
+        times = np.asarray(weights, dtype=np.float64)
+        count = float(times @ parts.counts)
+        mean = times @ parts.sums / count
+        outer = np.tensordot(times, parts.outers, axes=1)
+        return cls(mean, (outer - count * np.outer(mean, mean)) / (count - 1))
+
+
+class Parts(NamedTuple):
+    """Counts (G,), sums (G, d) and sums of outer products (G, d, d) of a set in G parts."""
+
+    counts: Floats
+    sums: Floats
+    outers: Floats
+
+
+def moments_of(parts: ArrayLike) -> Parts:
+    """(G, n, d) -> what any number of each part adds up from."""
+    features = np.asarray(parts, dtype=np.float64)
+    counts = np.full(len(features), float(features.shape[1]))
+    return Parts(counts, features.sum(axis=1), features.transpose(0, 2, 1) @ features)
+
+
+def frechet_of_moments(a: Moments, b: Moments, root_of_a: Floats) -> float:
+    """The same distance where there are more pictures than dimensions; `root_of_a` is S_a^1/2."""
+    cross = np.sqrt(np.clip(np.linalg.eigvalsh(root_of_a @ b.covariance @ root_of_a), 0.0, None)).sum()
+    apart = ((a.mean - b.mean) ** 2).sum() + np.trace(a.covariance) + np.trace(b.covariance) - 2.0 * cross
+    return max(float(apart), 0.0)
+
+
+def symmetric_root(covariance: Floats) -> Floats:
     """The symmetric square root of a positive semi-definite matrix."""
     values, vectors = np.linalg.eigh(covariance)
     root: Floats = (vectors * np.sqrt(np.clip(values, 0.0, None))) @ vectors.T

@@ -1,28 +1,52 @@
-"""The CGI benchmark on the models of a hub; a case is a task picture a task prompt and model."""
+"""The CGI benchmark: on the pocket hub's bank, or on what the models of another hub draw; a case is a seed a task."""
 
 from __future__ import annotations
+
+import time
+from dataclasses import replace
 
 from palate.evaluate.report import Report
 from palate.evaluate.scenario import Scenario, Size, Specification
 
+QUESTIONED = 2
+"""People a seed who are surveyed, five questions each: their pictures are drawn."""
+
 
 def run(asked: Specification) -> Report:
+    from palate.evaluate.identification import report_of
+    from palate.evaluate.survey import write_survey
+    from palate.specify.pocket import own_prompts
+
+    assert asked.hub is not None
+    if own_prompts(asked.hub) is None:
+        return drawn(asked)
+    from palate.evaluate.identification_banked import banked
+
+    began, benchmark = time.perf_counter(), banked(asked.cases, split=asked.seed)
+    report = report_of(benchmark, {"of": "the pocket hub's bank", "seeds": asked.cases}, asked.out, began)
+    if asked.out is None:
+        return report
+    found = write_survey(benchmark, asked.out, people=QUESTIONED * asked.cases, seed=asked.seed)
+    report = replace(report, metrics={**report.metrics, **found}, took_s=time.perf_counter() - began)
+    report.write(asked.out)
+    return report
+
+
+def drawn(asked: Specification) -> Report:
     from palate.catalogue.home import Home
     from palate.encoders.opening import open_encoder
     from palate.evaluate.identification import construction_of, evaluate_identification
     from palate.settings import read
-    from palate.specify.pocket import own_prompts
 
     assert asked.hub is not None
-    settings = read(asked.hub)
-    home = Home.open(asked.hub)
-    own = own_prompts(asked.hub) or (None, None)
+    settings, home = read(asked.hub), Home.open(asked.hub)
     try:
         return evaluate_identification(
             home,
             settings,
             lambda: open_encoder(settings.encoder, fit=settings.fit),
-            construction_of(asked.cases, own[0], own[1]),
+            construction_of(asked.cases, None, None),
+            folder=asked.out,
         )
     finally:
         home.close()
@@ -30,9 +54,10 @@ def run(asked: Specification) -> Report:
 
 SCENARIO = Scenario(
     name="identification",
-    aspects=("accuracy", "pictures"),
+    aspects=("accuracy", "pictures", "people"),
     asks="which of a hub's models drew a picture, by CGI's construction",
     run=run,
-    sizes=(Size(1, 300.0), Size(2, 600.0), Size(10, 2400.0)),
+    sizes=(Size(2, 80.0), Size(4, 120.0)),
     needs=("hub",),
+    version=2,
 )
