@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -83,9 +84,10 @@ def test_a_budget_makes_all_small_first_and_then_what_there_is_room_for() -> Non
 def test_each_gets_its_share_of_the_time_that_is_left() -> None:
     assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}) == pytest.approx(25)
     assert limit("b", 80, {"b": Size(1, 30)}) == 80
-    # Eight times slower: twice the 80 seconds it needs there, not its quarter; and never more than there is.
-    assert limit("a", 200, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 160
-    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 100
+    # Eight times slower: twice the 80 seconds it needs there, not its quarter; and half of what there is at most.
+    assert limit("a", 400, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 160
+    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 50
+    assert limit("b", 100, {"b": Size(1, 30)}, 8.0) == 100
 
 
 def test_what_was_planned_stays_planned_on_a_busier_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +124,26 @@ def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path, monkeypatch:
     assert record["cost"]["peak_mb"] > 10
     suite = read_suite(out)
     assert [row["state"] for row in suite["scenarios"]] == ["done", "failed", "stopped", "left out", "left out"]
+
+
+def test_what_is_not_at_hand_is_no_failure_and_numbers_before_the_end_count(tmp_path: Path) -> None:
+    lacking = "from palate.errors import PalateError; raise PalateError('no_coin', 'there is no coin here')"
+    numbers = "Report({name!r}, {{'coin/accuracy': bootstrap([0.5])}}, 1, 0, 0.0).write(asked.out); time.sleep(600)"
+    names = [
+        written(tmp_path, "poor", does=lacking),
+        written(tmp_path, "halfway", does=numbers.format(name="halfway"), each=0.4),
+    ]
+    found = {one.scenario: one for one in evaluate_all(names, tmp_path / "out", seconds=10.0)}
+    assert (found["poor"].state, found["poor"].why) == ("left out", "there is no coin here")
+    assert found["halfway"].state == "stopped"
+    assert "its numbers are here" in found["halfway"].why
+    assert found["halfway"].as_json()["metrics"] == 1
+
+
+def test_time_counts_from_when_it_was_asked(tmp_path: Path) -> None:
+    names = [written(tmp_path, "coin")]
+    [found] = evaluate_all(names, tmp_path / "out", seconds=60.0, began=time.monotonic() - 59.0)
+    assert (found.state, found.why) == ("left out", "no time was left for it")
 
 
 def test_what_is_there_is_kept_and_another_specification_is_not(tmp_path: Path) -> None:

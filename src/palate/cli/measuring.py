@@ -127,6 +127,9 @@ def evaluate_all(
     json: AsJson = False,
 ) -> None:
     """Every scenario that can be run, as much of each as fits into the time, and one page about all of them."""
+    import time
+
+    began = time.monotonic()
     from palate.cli import printing
     from palate.evaluate.budget import seconds_of
     from palate.evaluate.page import read_suite, write_page
@@ -142,6 +145,7 @@ def evaluate_all(
         seed=seed,
         data=data_dir,
         hub=home,
+        began=began,
         progress=lambda said: None if json else printing.note(said),
     )
     known = {scenario.name: scenario for scenario in map(named, names or [one.scenario for one in found])}

@@ -57,7 +57,9 @@ def limit(name: str, left: float, waiting: Mapping[str, Size], slowness: float =
     """Seconds that a scenario may take of those `left`: its share of what it and the others still to come need.
 
     On a slow machine twice what it needs there, though others wait: a few that are whole say more than many cut off.
+    But no more than half of what is left while others wait: one that never ends must not leave them all nothing.
     """
     own = waiting[name].seconds
     share = left * own / sum(size.seconds for size in waiting.values())
-    return min(left, max(share, 2 * slowness * own))
+    most = left if len(waiting) == 1 else max(left / 2, share)
+    return min(most, max(share, 2 * slowness * own))

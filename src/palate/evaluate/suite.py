@@ -26,7 +26,8 @@ from palate.metrics.cost import watt_hours
 
 State = Literal["done", "kept", "left out", "failed", "stopped"]
 LIBRARIES = ("palate", "numpy", "scipy", "torch", "transformers", "diffusers")
-RECORD, PLAN = "run.json", "plan.json"
+RECORD, PLAN, SUMMARY = "run.json", "plan.json", "summary.json"
+ERROR, LACKS = "error.txt", "lacks.txt"
 SPARE = 0.03
 """Share of the time for the report."""
 
@@ -64,13 +65,15 @@ def evaluate_all(
     data: Path | None = None,
     hub: Path | None = None,
     apart: bool = True,
+    began: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Outcome]:
     """Every scenario (or those of `names`), within `seconds`; `out` gets a folder each and `suite.json`.
 
-    `apart`: each in a process that is ended when its share of the time is over.
+    `apart`: each in a process that is ended when its share of the time is over. `began`: since when the time counts,
+    by `time.monotonic()`; a hub that had to be made ready took some of it.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     asked = {scenario.name: (name, scenario) for name, scenario in ((n, named(n)) for n in _names(names))}
     scenarios = [scenario for _, scenario in asked.values()]
     lacking = {one.name: why for one in scenarios if (why := one.lacking(data, hub)) is not None}
@@ -144,14 +147,27 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
         finally:
             late = end(worker)
         if late:
-            return Outcome(
-                scenario.name, "stopped", f"not ready after its {seconds:.0f} s", asked.cases, scenario.all_cases
-            )
+            return _stopped(scenario, asked, seconds)
     assert asked.out is not None
     done = read_outcome(asked.out, identity(scenario, asked))
     if done is not None:
         return replace(done, state="done", of=scenario.all_cases)
-    return Outcome(scenario.name, "failed", _said(asked.out), asked.cases, scenario.all_cases)
+    lacks = (asked.out / LACKS).is_file()
+    said = _said(asked.out / (LACKS if lacks else ERROR))
+    return Outcome(scenario.name, "left out" if lacks else "failed", said, asked.cases, scenario.all_cases)
+
+
+def _stopped(scenario: Scenario, asked: Specification, seconds: float) -> Outcome:
+    """What was written before the end counts: numbers come first, pictures after them. It is not kept for next time."""
+    assert asked.out is not None
+    why = f"not ready after its {seconds:.0f} s"
+    try:
+        summary = json.loads((asked.out / SUMMARY).read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return Outcome(scenario.name, "stopped", why, asked.cases, scenario.all_cases)
+    why += "; its numbers are here, what comes after them (pictures) is not"
+    record = {"specification": asked.as_json()}
+    return Outcome(scenario.name, "stopped", why, asked.cases, scenario.all_cases, record, summary)
 
 
 def run_apart(path: str, asked: Specification) -> None:
@@ -180,18 +196,19 @@ def run_here(path: str, asked: Specification) -> None:
     assert asked.out is not None
     scenario = named(path)
     asked.out.mkdir(parents=True, exist_ok=True)
-    for stale in (asked.out / RECORD, asked.out / "summary.json", asked.out / "error.txt"):
-        stale.unlink(missing_ok=True)
+    for stale in (RECORD, SUMMARY, ERROR, LACKS):
+        (asked.out / stale).unlink(missing_ok=True)
     began, worked = time.perf_counter(), time.process_time()
     try:
         report = scenario.run(asked)
     except PalateError as error:
-        (asked.out / "error.txt").write_text(str(error) + "\n")
+        # `no_...`: something is not at hand. That is no fault of what is measured, and no reason for a CI to fail.
+        (asked.out / (LACKS if error.code.startswith("no_") else ERROR)).write_text(str(error) + "\n")
         return
     except Exception as error:  # a stranger's scenario may raise anything, and the others go on
-        (asked.out / "error.txt").write_text(f"{type(error).__name__}: {error}\n")
+        (asked.out / ERROR).write_text(f"{type(error).__name__}: {error}\n")
         return
-    if not (asked.out / "summary.json").is_file():
+    if not (asked.out / SUMMARY).is_file():
         write_run(asked.out, asked.as_json(), [], [], report)
     cpu = time.process_time() - worked
     _write(
@@ -218,7 +235,7 @@ def run_one(path: str, asked: Specification) -> Report:
     if lacking is not None:
         raise PalateError("scenario_lacks", f"'{scenario.name}' {lacking}")
     report = scenario.run(asked)
-    if asked.out is not None and not (asked.out / "summary.json").is_file():
+    if asked.out is not None and not (asked.out / SUMMARY).is_file():
         write_run(asked.out, asked.as_json(), [], [], report)
     return report
 
@@ -245,7 +262,7 @@ def read_outcome(folder: Path, wanted: Mapping[str, Any] | None = None) -> Outco
     """A run that is whole and, where something is `wanted`, of that specification."""
     try:
         record = json.loads((folder / RECORD).read_text())
-        summary = json.loads((folder / "summary.json").read_text())
+        summary = json.loads((folder / SUMMARY).read_text())
         if wanted is not None and record["identity"] != json.loads(json.dumps(wanted)):
             return None
         specification = record["specification"]
@@ -302,9 +319,9 @@ def peak_megabytes() -> float:
     return most / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _said(folder: Path) -> str:
+def _said(file: Path) -> str:
     try:
-        return (folder / "error.txt").read_text().strip()
+        return file.read_text().strip()
     except FileNotFoundError:
         return "its process ended without an answer"
 
