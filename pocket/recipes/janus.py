@@ -1,9 +1,10 @@
 """Trains the pocket Janus: `python -m recipes.janus` in pocket/, after vq; `--resume` goes on where it was.
 
 A `transformers.JanusForConditionalGeneration` (Chen et al. 2025): one language model that writes a picture's codes for
-words, words for a picture, and the next picture for a history of pictures. Each step is of one of the three kinds. The
-codes are computed once. Logged: `draw`, `name`, `next`, the cross-entropies per code and per word of the three kinds;
-`held`, the same on held-out pictures; the words are left out of one drawing in ten, as Janus guides itself.
+words, words for a picture, and the next picture for a history of pictures. Each step is of one of the three kinds. It
+learns from concepts that many families of sets draw (`--shared`), whose codes are computed once. Logged: `draw`,
+`name`, `next`, the cross-entropies per code and per word of the three kinds; `held`, the same on held-out pictures; the
+words are left out of one drawing in ten, as Janus guides itself.
 """
 
 from __future__ import annotations
@@ -160,13 +161,19 @@ class Lessons:
     """Batches of the three kinds, each from a seed."""
 
     def __init__(
-        self, words: Any, shown: NDArray[np.uint8], rows: list[dict[str, Any]], codes: NDArray[np.int64]
+        self,
+        words: Any,
+        shown: NDArray[np.uint8],
+        rows: list[dict[str, Any]],
+        codes: NDArray[np.int64],
+        learned: NDArray[np.int64],
     ) -> None:
+        """`learned`: the pictures that histories are made of."""
         self.words, self.shown, self.rows, self.codes = words, shown, rows, codes
         self.wording = wording_of(words)
         self.groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for index, row in enumerate(rows):
-            for group in dict.fromkeys(groups_of(row)):
+        for index in learned.tolist():
+            for group in dict.fromkeys(groups_of(rows[index])):
                 self.groups[group].append(index)
 
     def loss(
@@ -225,18 +232,24 @@ def groups_of(row: dict[str, Any]) -> list[tuple[str, ...]]:
     return [look, look, ("thing", captions.concept(row)), *topic]
 
 
-def codes_of(network: Any, shown: NDArray[np.uint8], path: Path) -> NDArray[np.int64]:
-    """(n, 64), computed once and kept."""
+def shared_by(rows: list[dict[str, Any]], chosen: NDArray[np.int64], families: int) -> NDArray[np.int64]:
+    """Those of the chosen pictures whose concept at least so many families of sets draw."""
+    drawn = captions.families_per_concept([rows[i] for i in chosen])
+    return np.array([i for i in chosen.tolist() if drawn[captions.concept(rows[i])] >= families], np.int64)
+
+
+def codes_of(network: Any, shown: NDArray[np.uint8], wanted: NDArray[np.int64], path: Path) -> NDArray[np.int64]:
+    """(n, 64), computed once for the wanted pictures and kept; 0 for every other."""
     import torch
 
     if path.exists():
         kept: NDArray[np.int64] = np.load(path, allow_pickle=False).astype(np.int64)
         return kept
-    found = np.empty((len(shown), PLACES), np.int64)
+    found = np.zeros((len(shown), PLACES), np.int64)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for start in range(0, len(shown), 256):
-            part = shown[start : start + 256]
-            found[start : start + 256] = network.encode(clip.pixels(part)).image_tokens.reshape(len(part), -1).numpy()
+        for start in range(0, len(wanted), 256):
+            part = wanted[start : start + 256]
+            found[part] = network.encode(clip.pixels(shown[part])).image_tokens.reshape(len(part), -1).numpy()
     with path.with_suffix(".new").open("wb") as file:
         np.save(file, found.astype(np.int16), allow_pickle=False)
     path.with_suffix(".new").replace(path)
@@ -245,11 +258,12 @@ def codes_of(network: Any, shown: NDArray[np.uint8], path: Path) -> NDArray[np.i
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
     parser = course.parser(__doc__, steps=6000, batch=64, rate=1e-3, tests=128, name="janus")
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--seeing", type=int, default=4, help="layers of the half that reads pictures")
     parser.add_argument("--vocabulary", type=int, default=4096)
     parser.add_argument("--codes", default="vq", help="the work folder's picture codes")
+    parser.add_argument("--shared", type=int, default=8, help="learn concepts that so many families of sets draw")
     return parser.parse_args(args)
 
 
@@ -263,7 +277,8 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     folder, coder = work.folder(options.name), work.folder(options.codes)
     shown, rows = pictures.load()
     parts = np.array(captions.split(rows))
-    train, held = np.flatnonzero(parts == "train"), np.flatnonzero(parts == "held")
+    train = shared_by(rows, np.flatnonzero(parts == "train"), options.shared)
+    held = np.flatnonzero(parts == "held")
     tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
     titles = {name: info["name"] for name, info in work.read_json(work.folder() / "sets.json").items()}
     if options.resume:
@@ -280,8 +295,9 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     # The codes' vectors are known before the first step; only what they mean has to be learned.
     network.model.generation_embeddings.load_state_dict(network.model.vqmodel.quantize.embedding.state_dict())
     with together.in_turn():
-        codes = codes_of(network.model.vqmodel, shown, folder / "codes.npy")
-    lessons = Lessons(words, shown, rows, codes)
+        wanted = np.union1d(train, tests)
+        codes = codes_of(network.model.vqmodel, shown, wanted, folder / f"codes-{options.shared}.npy")
+    lessons = Lessons(words, shown, rows, codes, train)
     chances = diffusion.chances_of([rows[i] for i in train])
 
     def loss(step: int) -> course.Loss:

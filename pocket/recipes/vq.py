@@ -65,7 +65,7 @@ def arguments(args: list[str] | None) -> argparse.Namespace:
     parser = course.parser(__doc__, steps=4000, batch=48, rate=1e-3, tests=250, name="vq")
     parser.add_argument("--codes", type=int, default=1024)
     parser.add_argument("--channels", type=int, default=32)
-    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--width", type=int, default=192)
     return parser.parse_args(args)
 
 

@@ -58,7 +58,7 @@ def test_two_steps_of_janus_train_and_it_draws_and_names(tmp_path: Path, monkeyp
     monkeypatch.setenv("PALATE_POCKET_WORK", str(tmp_path))
     small_world(tmp_path)
     vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
-    small = flags(steps=2, batch=4, width=64, layers=1, seeing=1, vocabulary=700, tests=4)
+    small = flags(steps=2, batch=4, width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1)
     janus.main([*small, "--stop-after", "1"])
     last = janus.main([*small, "--resume"])
     assert last["step"] == 2
@@ -85,7 +85,7 @@ def test_a_history_shares_something_with_what_comes_next_and_never_holds_it() ->
     ]
     texts = [captions.canonical(row) for row in rows]
     words = janus.tokenizer_from(texts, 600)
-    lessons = janus.Lessons(words, np.zeros((8, 64, 64, 3), np.uint8), rows, np.zeros((8, 64), np.int64))
+    lessons = janus.Lessons(words, np.zeros((8, 64, 64, 3), np.uint8), rows, np.zeros((8, 64), np.int64), np.arange(8))
     for seed in range(60):
         index = seed % 8
         history = lessons.history(index, 2, random.Random(seed))
