@@ -107,6 +107,7 @@ ROWS: dict[str, Row] = {
     "GET /v1/models": Row(200, 200, 200),
     "POST /v1/images/generations": Row(404, 404, 404, {"prompt": "a red circle", "model": "nobody"}, "draw"),
     "POST /v1/images/edits": Row(404, 404, 404, "picture", "draw"),
+    "POST /mcp": Row(200, 200, 200, {"jsonrpc": "2.0", "id": 1, "method": "ping"}),
     "GET /metrics": Row(403, 403, 200, needs="admin"),
 }
 OPERATIONS = sorted(

@@ -45,9 +45,8 @@ def test_models_are_found_and_drawn_with(home: Path, monkeypatch: pytest.MonkeyP
 
     async def talk(client: Client) -> None:
         names = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert set(names) == {"find", "identify", "draw"}
         marks = {name: tool.annotations.read_only_hint for name, tool in names.items() if tool.annotations}
-        assert marks == {"find": True, "identify": True, "draw": False}
+        assert marks == {"find": True, "identify": True, "recommend": True, "draw": False, "steer": False}
         found = data(await client.call_tool("find", {"prompt": "a red circle", "top": 2}))
         assert len(found["ranking"]) == 2
         picture = found["ranking"][0]["pictures"][0]
@@ -55,6 +54,40 @@ def test_models_are_found_and_drawn_with(home: Path, monkeypatch: pytest.MonkeyP
         assert drew["ranking"][0]["id"] == found["ranking"][0]["id"]
         drawn = await client.call_tool("draw", {"model": "Black", "prompt": "a red cross"})
         assert [part.type for part in drawn.content] == ["text", "image"]
+
+    asked(server(studio), talk)
+    studio.close()
+
+
+def first(result: Any) -> dict[str, Any]:
+    assert not result.is_error, result
+    said: dict[str, Any] = json.loads(result.content[0].text)
+    return said
+
+
+async def steered(client: Client) -> list[dict[str, Any]]:
+    """Two slates, the second led to by the second column of the first."""
+    begun = await client.call_tool("steer", {"prompt": "a red circle"})
+    assert [part.type for part in begun.content] == ["text", *["image"] * 4]
+    slate = first(begun)
+    answer = {"conversation": slate["conversation"], "column": 2, "wish": "darker"}
+    return [slate, first(await client.call_tool("steer", answer))]
+
+
+def test_a_person_is_led_by_slates(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_fakes(monkeypatch)
+    studio = Studio.open(str(home))
+
+    async def talk(client: Client) -> None:
+        one, two = await steered(client)
+        assert (one["slate"], two["slate"]) == (1, 2)
+        assert one["conversation"] == two["conversation"]
+        assert all(len(column["pictures"]) == 4 and column["model"] for column in two["columns"])
+        assert (await client.call_tool("steer", {"conversation": "nobody", "column": 1})).is_error
+        liked = one["columns"][1]["pictures"][0]
+        there = data(await client.call_tool("recommend", {"of": "pictures", "top": 3}))
+        assert liked not in [row["id"] for row in there["ranking"]]
+        assert len(there["ranking"]) == 3
 
     asked(server(studio), talk)
     studio.close()
@@ -74,7 +107,7 @@ def test_a_path_is_no_picture(home: Path, monkeypatch: pytest.MonkeyPatch, path:
 
 def test_the_command_speaks_over_its_standard_streams(home: Path) -> None:
     async def talk(client: Client) -> None:
-        assert len((await client.list_tools()).tools) == 3
+        assert len((await client.list_tools()).tools) == 5
         refused = await client.call_tool("identify", {"pictures": ["nobody"]})
         assert refused.is_error
         assert "no picture is called" in refused.content[0].text  # type: ignore[union-attr]

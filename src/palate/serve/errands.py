@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,6 +45,8 @@ log = logging.getLogger("palate.serve")
 MOST_OPEN = 20
 PICTURES_A_DAY = 2000
 EVENTS_KEPT = 2000
+LONGEST_WAIT = 300.0
+LOOK_SECONDS = 0.1
 ENDED = ("done", "failed", "cancelled")
 HASTE = ("steer", "personalise")
 """Somebody sits and waits for these: they come first, and what can go on later makes way for them."""
@@ -92,10 +95,14 @@ class Errands:
         self._thread = threading.Thread(target=self._work, name="errands", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
+    def end(self) -> None:
+        """Whoever waits for a drawing waits no longer."""
         with self._wake:
             self._closing = True
             self._wake.notify_all()
+
+    def close(self) -> None:
+        self.end()
         if self._thread is not None:
             self._thread.join()
         if self._workers is not None:
@@ -151,6 +158,10 @@ class Errands:
             self._telling(id).tell("done", {"state": "cancelled", "error": None})
         self._ring()
         return self.get(id, person)
+
+    @property
+    def closing(self) -> bool:
+        return self._closing
 
     def forget(self, person: str) -> None:
         """Stop whatever is done for somebody who leaves."""
@@ -415,6 +426,19 @@ def require_share(connection: Connection, person: str, kind: str, total: int) ->
         raise PalateError("quota", f"{MOST_OPEN} jobs are under way already", hint="wait for one, or cancel it")
     if kind in rows.DRAWING and rows.asked_today(connection, person) + total > PICTURES_A_DAY:
         raise PalateError("quota", f"at most {PICTURES_A_DAY} pictures a day", hint="ask again tomorrow")
+
+
+def finished(errands: Errands, errand: Errand) -> Errand:
+    """Wait in a thread that may wait, until it is done; a PalateError says why it is not."""
+    end = time.monotonic() + LONGEST_WAIT
+    while errand.state not in ENDED:
+        if time.monotonic() > end or errands.closing:
+            raise PalateError("too_slow", "it is still being drawn; it will be under Studio, Jobs")
+        time.sleep(LOOK_SECONDS)
+        errand = errands.get(errand.id, errand.person)
+    if errand.state != "done":
+        raise PalateError("drawing_failed", errand.error or "the drawing was stopped")
+    return errand
 
 
 def tasks_of(

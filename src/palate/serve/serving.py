@@ -75,6 +75,7 @@ class Serving:
     def close(self) -> None:
         self.closing = True
         self._drop_token()
+        self.errands.end()
         self._open.close()
 
     def offer_token(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,11 +12,10 @@ from palate.converse.speaking import open_speaker
 from palate.converse.state import Exchange, Thing
 from palate.converse.talking import Conversing
 from palate.converse.tools import Tools
-from palate.errors import PalateError
 from palate.find.hub import Hub
 from palate.people.gate import Principal, unknown
 from palate.people.secrets import fresh_id
-from palate.serve.errands import ENDED, Errands, pictures_of
+from palate.serve.errands import Errands, finished, pictures_of
 from palate.serve.library import Shelf
 from palate.studio import Studio
 
@@ -29,18 +27,14 @@ if TYPE_CHECKING:
 MOST_TALKS = 200
 TALKING = 4
 """Answered at once: who has something drawn waits for it, and the service's other threads do not."""
-DRAWING_SECONDS = 300.0
-LOOK_SECONDS = 0.1
 
 
 class ServedTools(Tools):
     """The same tools over what the service holds in memory; drawing is a job like any other."""
 
-    def __init__(
-        self, studio: Studio, shelf: Shelf, errands: Errands, principal: Principal, closing: threading.Event
-    ) -> None:
+    def __init__(self, studio: Studio, shelf: Shelf, errands: Errands, principal: Principal) -> None:
         super().__init__(studio.home, studio.settings, lambda: shelf.library.encoder(), principal, draw=self._as_job)
-        self._shelf, self._errands, self._studio, self._closing = shelf, errands, studio, closing
+        self._shelf, self._errands, self._studio = shelf, errands, studio
 
     @property
     def hub(self) -> Hub:
@@ -49,15 +43,7 @@ class ServedTools(Tools):
     def _as_job(self, model: str, words: str, negative: str, seed: int, count: int) -> list[str]:
         plan = {"models": [model], "prompt": words, "negative": negative, "seed": seed, "count": count}
         errand = self._errands.add(self.person, "draw", plan, count)
-        end = time.monotonic() + DRAWING_SECONDS
-        while errand.state not in ENDED:
-            if time.monotonic() > end or self._closing.is_set():
-                raise PalateError("too_slow", "it is still being drawn; it will be under Studio, Jobs")
-            time.sleep(LOOK_SECONDS)
-            errand = self._errands.get(errand.id, self.person)
-        if errand.state != "done":
-            raise PalateError("drawing_failed", errand.error or "the drawing was stopped")
-        return pictures_of(self._studio, errand)
+        return pictures_of(self._studio, finished(self._errands, errand))
 
 
 class ServedTalk(Conversing):
@@ -85,15 +71,13 @@ class Talks:
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._lock = threading.Lock()
         self._speaker: list[Speaker | None] = []
-        self._closing = threading.Event()
         self.answering = ThreadPoolExecutor(TALKING, thread_name_prefix="talk")
 
     def close(self) -> None:
-        self._closing.set()
         self.answering.shutdown(wait=True, cancel_futures=True)
 
     def begin(self, principal: Principal) -> str:
-        tools = ServedTools(self._studio, self._shelf, self._errands, principal, self._closing)
+        tools = ServedTools(self._studio, self._shelf, self._errands, principal)
         held = Held(principal.person, tools, ServedTalk(tools, speaker=self._opened_speaker()))
         id = fresh_id()
         with self._lock:
