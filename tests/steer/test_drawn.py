@@ -12,7 +12,7 @@ from palate.steer.drawn import DrawnBank, alike, drawn_bank, expected
 from palate.steer.recording import evidence_of, learned, nothing_known, record
 from palate.steer.redrawing import Redrawn
 from palate.steer.simulating import retold, unranked
-from palate.taste.simulated import Habits, people
+from palate.taste.simulated import Habits, crowd_of, people
 from palate.taste.utilities import Heads
 from palate.writers.variants import CATEGORIES
 
@@ -68,8 +68,8 @@ def test_entries_are_prompts_by_models_and_leave_out_what_was_drawn_once(bank: D
     assert len(bank.texts) == 9
     assert "an icon of rain" not in bank.texts
     entry = bank.entry(4, 2)
-    assert bank.parts(entry) == (4, 2)
-    assert bank.pictures(np.array([entry])).shape == (1, 4, 6)
+    assert bank.parts(int(entry)) == (4, 2)
+    assert bank.pictures(np.array([[entry]])).shape == (1, 1, 4, 6)
 
 
 def test_features_vary_by_one_on_average(bank: DrawnBank) -> None:
@@ -78,17 +78,16 @@ def test_features_vary_by_one_on_average(bank: DrawnBank) -> None:
 
 
 def test_a_conversation_begins_in_plain_words_of_which_more_can_be_said(bank: DrawnBank) -> None:
-    for seed in range(20):
-        prompt, _ = bank.parts(bank.first(np.random.default_rng(seed)))
+    for entry in bank.first(20, np.random.default_rng(0)):
+        prompt, _ = bank.parts(entry)
         assert bank.things[prompt] in ("cat", "dog")
         assert bank.plain[prompt]
 
 
 def test_each_category_changes_what_it_says(bank: DrawnBank) -> None:
-    entry = bank.entry(0, 1)
-    options = bank.options(entry, np.random.default_rng(0))
+    options = bank.options(np.array([bank.entry(3, 2), bank.entry(0, 1)]), np.random.default_rng(0))
     assert [options.categories.count(category) for category in CATEGORIES] == [EACH] * len(CATEGORIES)
-    for number, category in zip(options.entries, options.categories, strict=True):
+    for number, category in zip(options.entries[1], options.categories, strict=True):
         prompt, model = bank.parts(number)
         if category == "rephrase":
             assert (prompt, model != 1) == (0, True)
@@ -125,8 +124,8 @@ def test_the_nearest_models_draw_most_alike() -> None:
 def test_recorded_choices_teach_who_people_are(bank: DrawnBank) -> None:
     """Two kinds of people who want opposite things: what is learned of them points the two ways."""
     truth = Heads(np.vstack([np.eye(6)[0], -np.eye(6)[0]]) * 3, np.zeros(2), np.full(2, 0.5))
-    crowd = people(truth, 0.01 * np.eye(6), 60, Habits(noise=0.1, impatience=0.0), np.random.default_rng(0))
-    told = record(bank, crowd, (unranked,), nothing_known(6), first=0)
+    crowd = crowd_of(people(truth, 0.01 * np.eye(6), 60, Habits(noise=0.1, impatience=0.0), np.random.default_rng(0)))
+    told = list(record(bank, crowd, (unranked,), nothing_known(6), first=0, at_once=25))
     known = learned(told, 2)
     towards = known.heads.weights[:, 0] / np.linalg.norm(known.heads.weights, axis=1)
     assert sorted(np.sign(towards)) == [-1.0, 1.0]
@@ -136,13 +135,11 @@ def test_recorded_choices_teach_who_people_are(bank: DrawnBank) -> None:
 
 def test_a_conversation_retold_is_worth_what_its_picks_say(bank: DrawnBank) -> None:
     truth = Heads(np.eye(6)[:1] * 3, np.zeros(1), np.ones(1))
-    crowd = people(truth, 0.01 * np.eye(6), 5, Habits(noise=0.1, impatience=0.0), np.random.default_rng(0))
-    told = record(bank, crowd, (unranked,), nothing_known(6), first=0)
-    again = [retold(one, nothing_known(6)) for one in told]
-    true = [step.worth for one in told for step in one.steps]
-    hindsight = [step.worth for one in again for step in one.steps]
-    assert float(np.corrcoef(true, hindsight)[0, 1]) > 0.5
-    assert again[0].steps[0].slate == told[0].steps[0].slate
+    crowd = crowd_of(people(truth, 0.01 * np.eye(6), 5, Habits(noise=0.1, impatience=0.0), np.random.default_rng(0)))
+    [told] = record(bank, crowd, (unranked,), nothing_known(6), first=0)
+    again = retold(told, nothing_known(6))
+    assert float(np.corrcoef(told.worth.ravel(), again.worth.ravel())[0, 1]) > 0.5
+    assert np.array_equal(again.steps[0].slate, told.steps[0].slate)
 
 
 def test_what_is_drawn_anew_is_drawn_once_and_seen_by_the_banks_own_directions(bank: DrawnBank) -> None:
@@ -153,10 +150,10 @@ def test_what_is_drawn_anew_is_drawn_once_and_seen_by_the_banks_own_directions(b
         return np.tile(bank.space.picture_mean, (len(seeds), 1)).astype(np.float32)
 
     again = Redrawn(bank, draw)
-    entries = np.array([bank.entry(4, 2), bank.entry(0, 1), bank.entry(4, 2)])
+    entries = np.array([[bank.entry(4, 2), bank.entry(0, 1), bank.entry(4, 2)]])
     pictures = again.pictures(entries)
-    assert pictures.shape == (3, 4, 6)
+    assert pictures.shape == (1, 3, 4, 6)
     assert np.abs(pictures).max() < 1e-5
-    assert [(model, text) for model, text, _ in asked] == [("chalk", bank.texts[4]), ("wash", bank.texts[0])]
+    assert [(model, text) for model, text, _ in asked] == [("wash", bank.texts[0]), ("chalk", bank.texts[4])]
     assert not {seed for *_, seeds in asked for seed in seeds} & {1, 2, 3, 4}
     assert np.array_equal(again.words(entries), bank.words(entries))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from palate.errors import PalateError
-from palate.steer.slates import best_slate, best_slate_by_trying_all, slate_value
+from palate.steer.slates import best_slate, best_slate_by_trying_all, best_slates, slate_value
 
 
 def test_it_takes_the_best_of_each_category_and_of_these_the_best() -> None:
@@ -21,6 +21,14 @@ def test_it_equals_every_slate_tried_in_a_thousand_random_cases() -> None:
         values = rng.standard_normal(count).tolist()
         categories = rng.integers(0, 5, count).tolist()
         assert best_slate(values, categories, size) == best_slate_by_trying_all(values, categories, size)
+
+
+def test_many_at_once_are_each_alone_ties_included() -> None:
+    rng = np.random.default_rng(1)
+    categories = rng.integers(0, 5, 25).tolist()
+    values = np.round(rng.standard_normal((300, 25)), 1)
+    alone = [best_slate(row.tolist(), categories, 4) for row in values]
+    assert best_slates(values, categories, 4).tolist() == alone
 
 
 def test_of_equals_the_earlier_is_shown() -> None:

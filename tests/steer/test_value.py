@@ -10,7 +10,7 @@ import pytest
 
 from palate.errors import PalateError
 from palate.steer.bank import MadeBank
-from palate.steer.simulating import Known, converse, exploring, greedy, kept_first, unranked
+from palate.steer.simulating import Known, Policy, Told, converse, exploring, greedy, taught, unranked
 from palate.steer.value import (
     Training,
     Transitions,
@@ -22,7 +22,8 @@ from palate.steer.value import (
     train_value,
     transitions,
 )
-from palate.taste.simulated import Habits, SimulatedPerson, people
+from palate.taste.offset import first_belief
+from palate.taste.simulated import NOBODY, Crowd, Habits, SimulatedPerson, crowd_of, people
 from palate.taste.utilities import Heads
 from palate.writers.variants import CATEGORIES
 
@@ -42,19 +43,41 @@ def test_the_expectile_loss_by_hand() -> None:
     assert float(expectile_loss(torch.tensor([2.0]), 0.5)) == pytest.approx(2.0)
 
 
+def a_crowd(count: int, seed: int = 0, habits: Habits | None = None) -> Crowd:
+    return crowd_of(some_people(count, seed, habits))
+
+
+def told_by(policy: Policy, count: int, seed: int = 0) -> Told:
+    return converse(BANK, a_crowd(count), policy, KNOWN, seed)
+
+
 def test_an_entry_is_its_slots() -> None:
-    for slots in ([0, 0, 0, 0], [5, 4, 3, 3], [1, 0, 2, 0]):
-        assert BANK.slots(BANK.entry(slots)) == slots
-    assert BANK.words(np.array([BANK.entry([0, 0, 0, 0])])).tolist() == [[0.0] * 6]
+    slots = np.array([[0, 0, 0, 0], [5, 4, 3, 3], [1, 0, 2, 0]])
+    assert BANK.slots(BANK.entries(slots)).tolist() == slots.tolist()
+    assert BANK.words(BANK.entries(slots[:1])).tolist() == [[0.0] * 6]
 
 
 def test_the_bank_offers_five_of_each_category_and_repeats_itself() -> None:
-    entry = BANK.first(np.random.default_rng(0))
-    one, two = (BANK.options(entry, np.random.default_rng(3)) for _ in range(2))
+    entries = BANK.first(3, np.random.default_rng(0))
+    one, two = (BANK.options(entries, np.random.default_rng(3)) for _ in range(2))
     assert one.entries.tolist() == two.entries.tolist()
     assert [one.categories.count(category) for category in CATEGORIES] == [5] * 5
-    assert BANK.pictures(one.entries).shape == (25, 4, 6)
+    assert BANK.pictures(one.entries).shape == (3, 25, 4, 6)
     assert np.array_equal(BANK.pictures(one.entries), BANK.pictures(two.entries))
+
+
+def test_each_category_says_other_slots_anew() -> None:
+    """From a subject alone: another subject, a style, one slot that was not said, light or colour, or two at once."""
+    entries = np.full(200, BANK.entries(np.array([[1, 0, 0, 0]]))[0])
+    options = BANK.options(entries, np.random.default_rng(0))
+    changed = BANK.slots(options.entries) != BANK.slots(entries)[:, None]
+    by = {name: changed[:, [own == name for own in options.categories]].reshape(-1, 4) for name in CATEGORIES}
+    assert by["subject"].any(axis=0).tolist() == [True, False, False, False]
+    assert by["style"].any(axis=0).tolist() == [False, True, False, False]
+    assert by["expansion"].any(axis=0).tolist() == [False, True, True, True]
+    assert by["expansion"].sum(axis=1).max() == 1
+    assert by["rephrase"].any(axis=0).tolist() == [False, False, True, True]
+    assert by["creative"].sum(axis=1).max() == 2
 
 
 def test_without_noise_a_person_takes_what_is_worth_most_to_them() -> None:
@@ -78,33 +101,71 @@ def test_places_move_choices_towards_the_first() -> None:
     assert taken.count(0) > 20
 
 
-def test_equal_seeds_are_equal_conversations() -> None:
-    person = some_people(1)[0]
-    one, two = (converse(BANK, person, exploring, KNOWN, 4) for _ in range(2))
-    assert [step.worth for step in one.steps] == [step.worth for step in two.steps]
-    assert [step.slate for step in one.steps] == [step.slate for step in two.steps]
+def test_a_crowd_is_its_people() -> None:
+    """Each is worth to each what it is to them alone, and without noise they take the same columns."""
+    crowd = some_people(6, habits=Habits(noise=0.0, impatience=0.0, demanding=0.3))
+    pictures = np.random.default_rng(1).standard_normal((6, 4, 4, 6))
+    together = crowd_of(crowd)
+    alone = np.stack([person.worth(pictures[at]) for at, person in enumerate(crowd)])
+    assert together.worth(pictures) == pytest.approx(alone)
+    taken = [person.pick(pictures[at], np.random.default_rng(0)) for at, person in enumerate(crowd)]
+    expected = [NOBODY if one is None else one for one in taken]
+    assert together.pick(pictures, np.random.default_rng(0)).tolist() == expected
+    assert NOBODY in expected
+
+
+def test_many_conversations_teach_what_one_teaches() -> None:
+    told = told_by(greedy, 8)
+    for person in range(8):
+        belief = first_belief(KNOWN.heads, KNOWN.within)
+        for step in told.steps:
+            assert step.state.belief.mean[person] == pytest.approx(belief.mean)
+            assert step.state.belief.covariance[person] == pytest.approx(belief.covariance)
+            assert step.state.belief.types[person] == pytest.approx(belief.types)
+            picked = int(step.picked[person])
+            belief = taught(belief, step.columns[person], None if picked == NOBODY else picked)
+
+
+def test_what_is_held_is_what_was_picked_last() -> None:
+    told = told_by(unranked, 40)
+    held = told.steps[0].state.held
+    for step in told.steps:
+        some = step.picked != NOBODY
+        held = np.where(some[:, None], step.columns[np.arange(40), np.maximum(step.picked, 0)], held)
+        assert step.held == pytest.approx(held)
+    assert any((step.picked == NOBODY).any() for step in told.steps)
+
+
+def test_equal_seeds_are_equal_conversations_however_many_come_after() -> None:
+    crowd = a_crowd(9)
+    one, two, more = (converse(BANK, crowd.of(np.arange(n)), exploring, KNOWN, 4) for n in (3, 3, 9))
+    assert np.array_equal(one.worth, two.worth)
+    assert [step.slate.tolist() for step in one.steps] == [step.slate.tolist() for step in two.steps]
+    assert one.worth == pytest.approx(more.worth[:3])
 
 
 def test_knowing_taste_beats_chance_and_chance_beats_the_first_prompt() -> None:
-    crowd = some_people(60, seed=2)
-    ends = {
-        policy.__name__: np.mean([converse(BANK, p, policy, KNOWN, n).steps[-1].worth for n, p in enumerate(crowd)])
-        for policy in (unranked, greedy)
-    }
-    first = np.mean([kept_first(BANK, person, n)[-1] for n, person in enumerate(crowd)])
-    assert ends["greedy"] > ends["unranked"] > first
+    chance, taste = (converse(BANK, a_crowd(60, seed=2), policy, KNOWN, 0) for policy in (unranked, greedy))
+    assert taste.worth[:, -1].mean() > chance.worth[:, -1].mean() > chance.begun.mean()
+    assert np.array_equal(taste.begun, chance.begun)
 
 
 def some_transitions(count: int = 30) -> Transitions:
-    return transitions([converse(BANK, p, unranked, KNOWN, n) for n, p in enumerate(some_people(count))])
+    return transitions([told_by(unranked, count)])
 
 
 def test_transitions_follow_one_another() -> None:
-    data = some_transitions(3)
-    assert data.states.shape[0] == 15
+    """Three conversations side by side: turn after turn, and two parts one behind the other."""
+    data = transitions([told_by(unranked, 3), told_by(greedy, 3)])
+    assert data.states.shape[0] == 30
     assert data.shown.shape[1] == 4
-    assert np.array_equal(data.after[0], data.states[1])
-    assert data.last.tolist() == [0, 0, 0, 0, 1] * 3
+    one = [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, -1, -1, -1]
+    assert data.follows.tolist() == one + [row + 15 if row >= 0 else row for row in one]
+
+
+def test_only_where_one_ends_may_be_what_counts() -> None:
+    whole, last = (transitions([told_by(unranked, 3)], earlier=earlier).rewards for earlier in (1.0, 0.0))
+    assert last.tolist() == [0.0] * 12 + whole[12:].tolist()
 
 
 def number(tensor: Any) -> float:
@@ -114,9 +175,9 @@ def number(tensor: Any) -> float:
 def test_a_slates_value_is_the_mean_of_its_prompts() -> None:
     data = some_transitions(3)
     value = Value(data.states.shape[1], data.shown.shape[2], ValueLearning(hidden=8))
-    step = converse(BANK, some_people(1)[0], unranked, KNOWN, 0).steps[0]
+    step = told_by(unranked, 1).steps[0]
     h = value.scaled(data.states[:1], "state")
-    candidates = value.scaled(of_candidates(step.state, step.options)[None, :4], "candidate")
+    candidates = value.scaled(of_candidates(step.state, step.options)[:, :4], "candidate")
     each = [number(value.q(value.f[0], h, candidates[:, at : at + 1])) for at in range(4)]
     assert number(value.q(value.f[0], h, candidates)) == pytest.approx(np.mean(each), abs=1e-5)
 
@@ -126,7 +187,7 @@ def test_it_learns_where_reward_is_and_repeats_itself() -> None:
     rng = np.random.default_rng(0)
     shown = rng.standard_normal((400, 4, 3))
     states = rng.standard_normal((400, 2))
-    data = Transitions(states, shown, 4 * shown[:, :, 0].mean(axis=1), states, np.ones(400))
+    data = Transitions(states, shown, 4 * shown[:, :, 0].mean(axis=1), np.full(400, -1))
     learning = ValueLearning(hidden=16, steps=300, rate=3e-3, batch=64)
     one, log = train_value(data, learning)
     two, again = train_value(data, learning)
@@ -142,10 +203,10 @@ def test_it_learns_where_reward_is_and_repeats_itself() -> None:
 def test_what_was_learned_is_kept(tmp_path: Path) -> None:
     value, _ = train_value(some_transitions(4), ValueLearning(hidden=8, steps=5, batch=8))
     value.save(tmp_path)
-    step = converse(BANK, some_people(1)[0], unranked, KNOWN, 0).steps[0]
+    step = told_by(unranked, 2).steps[0]
     assert Value.load(tmp_path).of(step.state, step.options) == pytest.approx(value.of(step.state, step.options))
-    slate = value.policy()(step.state, step.options, np.random.default_rng(0))
-    assert len({step.options.categories[at] for at in slate}) == 4
+    slates = value.policy()(step.state, step.options, np.random.default_rng(0))
+    assert all(len({step.options.categories[at] for at in slate}) == 4 for slate in slates)
 
 
 def test_a_training_that_was_stopped_ends_where_it_would_have_ended(tmp_path: Path) -> None:
@@ -168,3 +229,4 @@ def test_recorded_conversations_are_a_quarter_of_a_mixture_at_least() -> None:
     both = mixed(few, many)
     assert len(both.states) == 150 + 5 * 10
     assert np.array_equal(both.states[:10], few.states)
+    assert both.follows[10:20].tolist() == [row + 10 if row >= 0 else -1 for row in few.follows]

@@ -8,7 +8,7 @@ than `SAME` of its spread; otherwise it is the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +21,18 @@ from palate.evaluate.intervals import bootstrap
 from palate.evaluate.report import Metric, Report, write_run
 from palate.evaluate.steering_worlds import World, bank_named, pocket_drawing, simulated, world
 from palate.steer.drawn import DrawnBank
+from palate.steer.recording import record
 from palate.steer.redrawing import Redrawn
-from palate.steer.simulating import TURNS, Policy, converse, exploring, greedy, kept_first, unranked
+from palate.steer.simulating import TURNS, Policy, exploring, greedy, unranked
 from palate.steer.value import ValueLearning, mixed, train_value, transitions
-from palate.taste.simulated import Habits, SimulatedPerson, people
+from palate.taste.simulated import Crowd, Habits, crowd_of, people
 
 Floats = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 
 SCENARIO = "steering"
 SAME = 0.05
+TESTED_SEED = 30_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,16 @@ def evaluate_steering(
     bank = bank_named(design.bank, design.seed)
     place = world(bank, design.bank, design.recorded, design.habits, design.seed, progress)
     luck = np.random.default_rng([design.seed, 1])
-    crowd = people(place.truth.heads, place.truth.within, design.people, design.habits, luck)
+    crowd = crowd_of(people(place.truth.heads, place.truth.within, design.people, design.habits, luck))
     policies: dict[str, Policy] = {"unranked": unranked, "greedy": greedy, "exploring": exploring}
     if design.simulated:
         policies |= _learned(place, design, progress)
-    worth = {name: _worth(place, crowd, policy, progress, name) for name, policy in policies.items()}
-    worth["first"] = np.array([kept_first(bank, person, number) for number, person in enumerate(crowd)])
+    told = {name: _worth(place, crowd, policy, progress, name) for name, policy in policies.items()}
+    worth = {name: table[:, 1:] for name, table in told.items()}
+    worth["first"] = np.repeat(told["unranked"][:, :1], TURNS, axis=1)
     metrics = compared(worth, design.seed)
     if design.drawn:
-        metrics |= _drawn(place, crowd[: design.drawn], policies, worth, design.seed, progress)
+        metrics |= _drawn(place, crowd.of(np.arange(design.drawn)), policies, worth, design.seed, progress)
     report = Report(
         SCENARIO,
         metrics,
@@ -89,7 +92,7 @@ def evaluate_steering(
 
 def _drawn(
     place: World,
-    crowd: Sequence[SimulatedPerson],
+    crowd: Crowd,
     policies: Mapping[str, Policy],
     worth: Mapping[str, Floats],
     seed: int,
@@ -101,7 +104,7 @@ def _drawn(
     again = replace(place, bank=Redrawn(place.bank, pocket_drawing()))
     best = "iql" if "iql" in policies else "greedy"
     names = ("unranked", best)
-    found = {name: _worth(again, crowd, policies[name], progress, f"drawing for {name}") for name in names}
+    found = {name: _worth(again, crowd, policies[name], progress, f"drawing for {name}")[:, 1:] for name in names}
     spread = float(worth["unranked"].std())
     gain = (found[best] - found["unranked"])[:, -1] / spread
     bank = (worth[best] - worth["unranked"])[: len(crowd), -1] / spread
@@ -122,14 +125,13 @@ def _learned(place: World, design: SteeringDesign, progress: Progress) -> dict[s
     return {name: train_value(data, design.learning)[0].policy() for name, data in sources.items()}
 
 
-def _worth(place: World, crowd: Sequence[SimulatedPerson], policy: Policy, progress: Progress, name: str) -> Floats:
-    """(people, turns): the true worth of what each person had picked, turn by turn."""
-    found = np.empty((len(crowd), TURNS))
-    for number, person in enumerate(crowd):
-        told = converse(place.bank, person, policy, place.known, number)
-        found[number] = [step.worth for step in told.steps]
-        progress(name, number + 1, len(crowd))
-    return found
+def _worth(place: World, crowd: Crowd, policy: Policy, progress: Progress, name: str) -> Floats:
+    """(people, 1 + turns): the true worth of the first prompt's pictures, and of what each had picked turn by turn."""
+    found: list[Floats] = []
+    for part in record(place.bank, crowd, (policy,), place.known, first=TESTED_SEED):
+        found.append(np.hstack([part.begun[:, None], part.worth]))
+        progress(name, sum(map(len, found)), len(crowd))
+    return np.concatenate(found)
 
 
 def compared(worth: Mapping[str, Floats], seed: int) -> dict[str, Metric]:

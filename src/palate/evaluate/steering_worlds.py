@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from palate.steer.drawn import drawn_bank
 from palate.steer.recording import learned, nothing_known, record
 from palate.steer.redrawing import Draw
 from palate.steer.simulating import Known, Told, exploring, greedy, retold, unranked
-from palate.taste.simulated import Habits, people
+from palate.taste.simulated import Habits, crowd_of, people
 from palate.taste.space import Vectors
 from palate.taste.utilities import Heads
 
@@ -87,16 +87,15 @@ def true_people(bank: Bank, seed: int) -> Known:
 def world(bank: Bank, name: str, recorded: int, habits: Habits, seed: int, progress: Progress) -> World:
     """People are led by chance, by greed and by curiosity through conversations; that is all that is known of them."""
     truth = true_people(bank, seed)
-    crowd = people(truth.heads, truth.within, recorded, habits, np.random.default_rng([seed, 3]))
-    told = record(
-        bank, crowd, (unranked, greedy, exploring), nothing_known(bank.wide), first=RECORDED_SEED, progress=progress
-    )
+    crowd = crowd_of(people(truth.heads, truth.within, recorded, habits, np.random.default_rng([seed, 3])))
+    nothing, leading = nothing_known(bank.wide), (unranked, greedy, exploring)
+    told = list(record(bank, crowd, leading, nothing, first=RECORDED_SEED, progress=progress))
     known = learned(told, TYPES, seed=seed)
-    return World(name, bank, truth, known, [retold(one, known) for one in told])
+    return World(name, bank, truth, known, [retold(part, known) for part in told])
 
 
-def simulated(world: World, count: int, habits: Habits, seed: int, progress: Progress) -> list[Told]:
+def simulated(world: World, count: int, habits: Habits, seed: int, progress: Progress) -> Iterator[Told]:
     """Conversations of people made from what is known, led by each of the policies that need no value."""
-    crowd = people(world.known.heads, world.known.within, count, habits, np.random.default_rng([seed, 2]))
+    crowd = crowd_of(people(world.known.heads, world.known.within, count, habits, np.random.default_rng([seed, 2])))
     leading = (unranked, greedy, exploring, greedy)
     return record(world.bank, crowd, leading, world.known, first=SIMULATED_SEED, progress=progress)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.taste.evidence import Floats, Rows
 from palate.writers.variants import CATEGORIES
@@ -20,7 +21,7 @@ EACH = 5
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Candidates from where a conversation stands: entries (n,), categories (n,), words (n, d)."""
+    """Candidates from where n conversations stand: entries (n, L_C), their categories (L_C,), words (n, L_C, d)."""
 
     entries: Rows
     categories: tuple[str, ...]
@@ -28,21 +29,22 @@ class Options:
 
 
 class Bank(Protocol):
-    """Entries are prompts, numbered from 0."""
+    """Entries are prompts, numbered from 0; everything is asked of many at once."""
 
     @property
     def wide(self) -> int: ...
 
-    def first(self, rng: np.random.Generator) -> int:
-        """A prompt somebody might begin with: little is said in it."""
+    def first(self, count: int, rng: np.random.Generator) -> Rows:
+        """Prompts (count,) that somebody might begin with: little is said in them."""
 
-    def options(self, entry: int, rng: np.random.Generator) -> Options: ...
+    def options(self, entries: Rows, rng: np.random.Generator) -> Options:
+        """From each of these entries (n,) on."""
 
     def words(self, entries: Rows) -> Floats:
-        """Where words alone put the pictures of these prompts, (n, d)."""
+        """Where words alone put the pictures of these prompts, (..., d)."""
 
     def pictures(self, entries: Rows) -> Floats:
-        """(n, M, d)."""
+        """(..., M, d)."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class MadeBank:
     seed: int = 0
     directions: list[Floats] = field(init=False, repr=False, default_factory=list)
     surprises: Floats = field(init=False, repr=False, default_factory=lambda: np.empty(0))
+    noises: Floats = field(init=False, repr=False, default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(self.seed)
@@ -71,63 +74,71 @@ class MadeBank:
             self.directions.append(slot)
         shape = (self.sizes[0] + 1, self.sizes[1] + 1, self.dim)
         object.__setattr__(self, "surprises", self.surprise * rng.standard_normal(shape))
+        each = (int(np.prod(self._lengths)), self.each, self.dim)
+        object.__setattr__(self, "noises", self.noise * rng.standard_normal(each))
 
     @property
     def wide(self) -> int:
         return self.dim
 
-    def first(self, rng: np.random.Generator) -> int:
-        return self.entry([1 + int(rng.integers(self.sizes[0])), *[0] * (len(self.sizes) - 1)])
+    @property
+    def _lengths(self) -> tuple[int, ...]:
+        return tuple(size + 1 for size in self.sizes)
 
-    def options(self, entry: int, rng: np.random.Generator) -> Options:
+    def first(self, count: int, rng: np.random.Generator) -> Rows:
+        slots = np.zeros((count, len(self.sizes)), dtype=np.intp)
+        slots[:, 0] = 1 + rng.integers(self.sizes[0], size=count)
+        return self.entries(slots)
+
+    def options(self, entries: Rows, rng: np.random.Generator) -> Options:
         """Five ways of five categories: near the same, one slot more, another style, another subject, two at once."""
-        found, categories = [], []
-        for category in CATEGORIES:
-            for _ in range(EACH):
-                found.append(self.entry(self._changed(self.slots(entry), category, rng)))
-                categories.append(category)
-        entries = np.array(found, dtype=np.intp)
-        return Options(entries, tuple(categories), self.words(entries))
+        now = self.slots(entries)
+        categories = tuple(category for category in CATEGORIES for _ in range(EACH))
+        found = np.empty((len(now), len(categories)), dtype=np.intp)
+        luck, said = np.moveaxis(rng.random((len(now), len(categories), len(self.sizes), 2)), -1, 0)
+        values = 1 + np.floor(said * self.sizes).astype(np.intp)
+        for at, category in enumerate(categories):
+            change = self._changed(now, category, luck[:, at])
+            found[:, at] = self.entries(np.where(change, values[:, at], now))
+        return Options(found, categories, self.words(found))
 
-    def _changed(self, slots: list[int], category: str, rng: np.random.Generator) -> list[int]:
-        count = len(self.sizes)
+    def _changed(self, slots: Rows, category: str, luck: Floats) -> NDArray[np.bool_]:
+        """Which slots (n, S) are said anew, by uniform `luck` (n, S)."""
+        number = np.arange(len(self.sizes))
         if category == "subject":
-            at = [0]
-        elif category == "style":
-            at = [1]
-        elif category == "expansion":
-            at = [int(rng.choice([n for n in range(1, count) if slots[n] == 0] or list(range(2, count))))]
-        elif category == "rephrase":
-            at = [int(rng.integers(2, count))] if rng.random() < 0.5 else []
-        else:
-            at = list(rng.choice(count, 2, replace=False))
-        for n in at:
-            slots[n] = 1 + int(rng.integers(self.sizes[n]))
-        return slots
+            return np.broadcast_to(number == 0, slots.shape)
+        if category == "style":
+            return np.broadcast_to(number == 1, slots.shape)
+        if category == "expansion":
+            unsaid = (slots == 0) & (number > 0)
+            able = np.where(unsaid.any(axis=1, keepdims=True), unsaid, number > 1)
+            return _highest(np.where(able, luck, -1.0), 1)
+        if category == "rephrase":
+            return _highest(np.where(number > 1, luck, -1.0), 1) & (luck[:, :1] < 0.5)
+        return _highest(luck, 2)
 
-    def entry(self, slots: list[int]) -> int:
-        number = 0
-        for value, size in zip(slots, self.sizes, strict=True):
-            number = number * (size + 1) + value
-        return number
+    def entries(self, slots: Rows) -> Rows:
+        """(..., S) -> (...)."""
+        numbers: Rows = np.ravel_multi_index(tuple(np.moveaxis(np.asarray(slots), -1, 0)), self._lengths)
+        return numbers
 
-    def slots(self, entry: int) -> list[int]:
-        found = []
-        for size in reversed(self.sizes):
-            entry, value = divmod(entry, size + 1)
-            found.append(value)
-        return found[::-1]
+    def slots(self, entries: Rows) -> Rows:
+        """(...) -> (..., S)."""
+        return np.stack(np.unravel_index(np.asarray(entries), self._lengths), axis=-1)
 
     def words(self, entries: Rows) -> Floats:
-        table = np.array([self.slots(int(entry)) for entry in entries])
-        words: Floats = sum((slot[table[:, n]] for n, slot in enumerate(self.directions)), np.zeros((1, self.dim)))
+        table = self.slots(entries)
+        words: Floats = np.sum([slot[table[..., n]] for n, slot in enumerate(self.directions)], axis=0)
         return words
 
     def pictures(self, entries: Rows) -> Floats:
-        table = np.array([self.slots(int(entry)) for entry in entries])
-        middle = self.words(entries) + self.surprises[table[:, 0], table[:, 1]]
-        noise = np.stack(
-            [np.random.default_rng([self.seed, int(e)]).standard_normal((self.each, self.dim)) for e in entries]
-        )
-        pictures: Floats = middle[:, None, :] + self.noise * noise
+        table = self.slots(entries)
+        middle = self.words(entries) + self.surprises[table[..., 0], table[..., 1]]
+        pictures: Floats = middle[..., None, :] + self.noises[np.asarray(entries)]
         return pictures
+
+
+def _highest(luck: Floats, count: int) -> NDArray[np.bool_]:
+    """The `count` largest of each row."""
+    found: NDArray[np.bool_] = luck >= np.sort(luck, axis=1)[:, -count][:, None]
+    return found

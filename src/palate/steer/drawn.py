@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,7 +26,7 @@ RIDGE = 1.0
 BASIS_PICTURES = 4000
 
 
-class Drawn(Protocol):
+class DrawnPackage(Protocol):
     """What is asked of a package of drawn pictures (`palate_pocket.Bank`)."""
 
     @property
@@ -66,42 +67,52 @@ class DrawnBank:
     def wide(self) -> int:
         return int(self.drawn.shape[-1])
 
-    def entry(self, prompt: int, model: int) -> int:
-        return prompt * len(self.models) + model
+    def entry(self, prompt: Rows | int, model: Rows | int) -> Rows:
+        entries: Rows = np.asarray(prompt) * len(self.models) + np.asarray(model)
+        return entries
 
     def parts(self, entry: int) -> tuple[int, int]:
         """Prompt and model."""
         return divmod(int(entry), len(self.models))
 
-    def first(self, rng: np.random.Generator) -> int:
-        """A thing that can be said more of, in plain words, by any model: nobody has chosen one yet."""
+    def first(self, count: int, rng: np.random.Generator) -> Rows:
+        """Things that can be said more of, in plain words, by any model: nobody has chosen one yet."""
         looks = {thing for thing, plain in zip(self.things, self.plain, strict=True) if not plain}
         open_ones = [at for at, thing in enumerate(self.things) if self.plain[at] and (thing in looks or not looks)]
-        return self.entry(int(rng.choice(open_ones)), int(rng.integers(len(self.models))))
+        luck = rng.random((count, 2))
+        prompts = np.array(open_ones)[_below(luck[:, 0], len(open_ones))]
+        return self.entry(prompts, _below(luck[:, 1], len(self.models)))
 
-    def options(self, entry: int, rng: np.random.Generator) -> Options:
+    def options(self, entries: Rows, rng: np.random.Generator) -> Options:
         """Five each of a model that draws alike, a look more, another model, another thing, and anything."""
-        found, categories = [], []
+        prompts, models = np.divmod(np.asarray(entries)[:, None], len(self.models))
+        categories = tuple(category for category in CATEGORIES for _ in range(EACH))
+        luck = np.moveaxis(rng.random((len(entries), len(categories), 2)), -1, 0)
+        near = self.near[models, _below(luck[0], self.near.shape[1])]
+        same, alike = self._companions
+        more, another = _one_of(same, prompts, luck[0]), _one_of(alike, prompts, luck[0])
+        anything = _below(luck[0], len(self.texts)), _below(luck[1], len(self.models))
+        changes = {
+            "rephrase": (prompts, near),
+            "expansion": (np.where(more < 0, prompts, more), np.where(more < 0, near, models)),
+            "style": (prompts, _below(luck[1], len(self.models))),
+            "subject": (np.where(another < 0, prompts, another), models),
+        }
+        found = np.empty((len(entries), len(categories)), dtype=np.intp)
         for category in CATEGORIES:
-            for _ in range(EACH):
-                found.append(self.entry(*self._changed(*self.parts(entry), category, rng)))
-                categories.append(category)
-        entries = np.array(found, dtype=np.intp)
-        return Options(entries, tuple(categories), self.words(entries))
+            own = np.array([name == category for name in categories])
+            prompt, model = (np.broadcast_to(part, found.shape) for part in changes.get(category, anything))
+            found[:, own] = self.entry(prompt[:, own], model[:, own])
+        return Options(found, categories, self.words(found))
 
-    def _changed(self, prompt: int, model: int, category: str, rng: np.random.Generator) -> tuple[int, int]:
-        same = [at for at, thing in enumerate(self.things) if thing == self.things[prompt] and at != prompt]
-        if category == "expansion" and same:
-            return int(rng.choice(same)), model
-        if category in ("rephrase", "expansion"):
-            return prompt, int(rng.choice(self.near[model]))
-        if category == "style":
-            return prompt, int(rng.integers(len(self.models)))
-        others = [at for at, thing in enumerate(self.things) if thing != self.things[prompt]]
-        if category == "subject":
-            alike = [at for at in others if self.plain[at] == self.plain[prompt]]
-            return int(rng.choice(alike or others)), model
-        return int(rng.integers(len(self.texts))), int(rng.integers(len(self.models)))
+    @cached_property
+    def _companions(self) -> tuple[list[Rows], list[Rows]]:
+        """Of each prompt: the others about its thing, and those about other things that say a look where it does."""
+        things, plain, every = np.array(self.things), np.array(self.plain), np.arange(len(self.texts))
+        same = [np.flatnonzero((things == things[at]) & (every != at)) for at in every]
+        other = [np.flatnonzero((things != things[at]) & (plain == plain[at])) for at in every]
+        other = [own if len(own) else np.flatnonzero(things != things[at]) for at, own in enumerate(other)]
+        return same, other
 
     def words(self, entries: Rows) -> Floats:
         prompts, models = np.divmod(np.asarray(entries), len(self.models))
@@ -114,7 +125,24 @@ class DrawnBank:
         return drawn
 
 
-def drawn_bank(bank: Drawn, *, wide: int = 24, seeds: int = 4) -> DrawnBank:
+def _below(luck: Floats, count: int) -> Rows:
+    """Uniform numbers of [0, 1) as whole ones below `count`."""
+    found: Rows = np.minimum((luck * count).astype(np.intp), count - 1)
+    return found
+
+
+def _one_of(companions: Sequence[Rows], prompts: Rows, luck: Floats) -> Rows:
+    """One of each prompt's companions (n, L_C), -1 where it has none."""
+    counts = np.array([len(own) for own in companions])
+    table = np.full((len(companions), max(int(counts.max()), 1)), -1)
+    for at, own in enumerate(companions):
+        table[at, : len(own)] = own
+    most = counts[prompts]
+    found: Rows = table[prompts, np.minimum((luck * most).astype(np.intp), np.maximum(most - 1, 0))]
+    return found
+
+
+def drawn_bank(bank: DrawnPackage, *, wide: int = 24, seeds: int = 4) -> DrawnBank:
     """The prompts that were drawn at least `seeds` times, by every model, over the `wide` directions they differ in."""
     kept = [at for at, prompt in enumerate(bank.prompts) if len(prompt.seeds) >= seeds]
     models = len(bank.models)

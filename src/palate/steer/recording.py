@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -10,13 +10,16 @@ from palate.errors import PalateError
 from palate.steer.bank import Bank
 from palate.steer.simulating import COLUMNS, Known, Policy, Told, converse
 from palate.taste.evidence import Evidence, Picks
+from palate.taste.influence import capped
 from palate.taste.offset import learned_spread
-from palate.taste.simulated import SimulatedPerson
+from palate.taste.simulated import NOBODY, Crowd
 from palate.taste.types import Learning, fit_types
 from palate.taste.utilities import Heads
 
 Progress = Callable[[str, int, int], None]
 
+AT_ONCE = 500
+"""Conversations side by side: what is believed of each is a matrix a type."""
 OTHERS_WEIGHT = 0.5
 """One pick from four says who beat three others at once: three battles that are not independent."""
 
@@ -28,40 +31,48 @@ def nothing_known(wide: int) -> Known:
 
 def record(
     bank: Bank,
-    crowd: Sequence[SimulatedPerson],
+    crowd: Crowd,
     leading: Sequence[Policy],
     known: Known,
     *,
     first: int,
+    at_once: int = AT_ONCE,
     progress: Progress = lambda *_: None,
-) -> list[Told]:
-    """A conversation a person, each led by the next of the policies, with seeds from `first` on."""
-    told = []
-    for number, person in enumerate(crowd):
-        told.append(converse(bank, person, leading[number % len(leading)], known, first + number))
-        progress("recording", number + 1, len(crowd))
-    return told
+) -> Iterator[Told]:
+    """A conversation a person, the people in parts that the policies lead in turn, with seeds from `first` on."""
+    parts = max(len(leading), -(-len(crowd) // at_once))
+    for number, rows in enumerate(np.array_split(np.arange(len(crowd)), parts)):
+        if len(rows):
+            yield converse(bank, crowd.of(rows), leading[number % len(leading)], known, first + number)
+        progress("recording", int(rows[-1]) + 1 if len(rows) else len(crowd), len(crowd))
 
 
 def evidence_of(told: Sequence[Told]) -> Evidence:
     """All picks, a column being the mean of its pictures (what `mean` aggregates to); refusals say nothing here."""
-    features, person, picked = [], [], []
-    for number, conversation in enumerate(told):
-        for step in conversation.steps:
-            if step.picked is not None and len(step.columns) == COLUMNS:
-                features.append(step.columns)
-                person.append(number)
-                picked.append(step.picked)
-    if not features:
+    features, person, picked, people = [], [], [], 0
+    for part in told:
+        for step in part.steps:
+            some = np.flatnonzero(step.picked != NOBODY)
+            features.append(step.columns[some])
+            person.append(people + some)
+            picked.append(step.picked[some])
+        people += len(part)
+    slates = np.concatenate(features) if features else np.empty((0, COLUMNS, 1))
+    if not len(slates):
         raise PalateError("nothing_recorded", "nobody picked anything in these conversations")
-    rows = np.vstack(features)
-    slates = np.arange(len(rows)).reshape(len(features), -1, 1)
-    return Evidence(rows, len(told), picks=Picks(np.array(person), slates, np.array(picked)))
+    rows = np.arange(slates.shape[0] * slates.shape[1]).reshape(*slates.shape[:2], 1)
+    picks = Picks(np.concatenate(person), rows, np.concatenate(picked))
+    return Evidence(slates.reshape(-1, slates.shape[-1]), people, picks=picks)
 
 
 def learned(told: Sequence[Told], types: int, *, seed: int = 0, rounds: int = 3) -> Known:
     """Types by EM, and by EM again how people differ from their type: all that policies know of people."""
-    evidence = evidence_of(told)
+    return known_from(evidence_of(told), types, seed=seed, rounds=rounds)
+
+
+def known_from(evidence: Evidence, types: int, *, seed: int = 0, rounds: int = 3) -> Known:
+    """The same from picks; no person's count for more than a few others' do."""
+    evidence = capped(evidence, seed=seed)
     wide = evidence.features.shape[1]
     heads = fit_types(evidence, types, Learning(apart=float(wide), seed=seed)).heads
     slates = evidence.features.reshape(*evidence.picks.slates.shape[:2], wide)

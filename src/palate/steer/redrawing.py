@@ -31,21 +31,23 @@ class Redrawn:
     def wide(self) -> int:
         return self.bank.wide
 
-    def first(self, rng: np.random.Generator) -> int:
-        return self.bank.first(rng)
+    def first(self, count: int, rng: np.random.Generator) -> Rows:
+        return self.bank.first(count, rng)
 
-    def options(self, entry: int, rng: np.random.Generator) -> Options:
-        return self.bank.options(entry, rng)
+    def options(self, entries: Rows, rng: np.random.Generator) -> Options:
+        return self.bank.options(entries, rng)
 
     def words(self, entries: Rows) -> Floats:
         return self.bank.words(entries)
 
     def pictures(self, entries: Rows) -> Floats:
+        """A model at a time: opening one costs more than a picture."""
+        flat = np.asarray(entries).ravel()
         each = self.bank.drawn.shape[2]
-        for entry in map(int, entries):
-            if entry not in self.kept:
-                prompt, model = self.bank.parts(entry)
-                seeds = range(SEEDS_FROM + entry * each, SEEDS_FROM + (entry + 1) * each)
-                vectors = self.draw(self.bank.models[model], self.bank.texts[prompt], seeds)
-                self.kept[entry] = self.bank.space.of_pictures(vectors)
-        return np.stack([self.kept[int(entry)] for entry in entries])
+        for entry in sorted(set(flat.tolist()) - set(self.kept), key=lambda entry: entry % len(self.bank.models)):
+            prompt, model = self.bank.parts(entry)
+            seeds = range(SEEDS_FROM + entry * each, SEEDS_FROM + (entry + 1) * each)
+            vectors = self.draw(self.bank.models[model], self.bank.texts[prompt], seeds)
+            self.kept[entry] = self.bank.space.of_pictures(vectors)
+        found = np.stack([self.kept[entry] for entry in flat.tolist()])
+        return found.reshape(*np.shape(entries), *found.shape[1:])

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from itertools import combinations
 
+import numpy as np
+
 from palate.errors import PalateError
+from palate.taste.evidence import Floats, Rows
 
 
 def slate_value(values: Sequence[float], slate: Sequence[int]) -> float:
@@ -30,6 +33,19 @@ def best_slate(values: Sequence[float], categories: Sequence[Hashable], size: in
             taken.add(categories[at])
             slate.append(at)
     return slate
+
+
+def best_slates(values: Floats, categories: Sequence[Hashable], size: int) -> Rows:
+    """`best_slate` of each row of `values` (n, L_C), the candidates of all having the same categories: (n, L)."""
+    names = list(dict.fromkeys(categories))
+    rows = np.arange(len(values))
+    best = np.empty((len(values), len(names)), dtype=np.intp)
+    for number, name in enumerate(names):
+        own = np.flatnonzero([category == name for category in categories])
+        best[:, number] = own[values[:, own].argmax(axis=1)]
+    order = np.lexsort((best, -values[rows[:, None], best]), axis=1)[:, :size]
+    slates: Rows = np.take_along_axis(best, order, axis=1)
+    return slates
 
 
 def best_slate_by_trying_all(values: Sequence[float], categories: Sequence[Hashable], size: int) -> list[int]:

@@ -11,8 +11,8 @@ the paper's value function, a language model, does not.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from palate.errors import PalateError
 from palate.steer.bank import Options
 from palate.steer.simulating import COLUMNS, TURNS, Policy, State, Told
-from palate.steer.slates import best_slate
-from palate.taste.evidence import Floats
-from palate.taste.offset import worth
+from palate.steer.slates import best_slates
+from palate.taste.evidence import Floats, Rows
+from palate.taste.offset import Belief, worth
 from palate.writers.variants import CATEGORIES
 
 if TYPE_CHECKING:
@@ -51,57 +51,80 @@ class ValueLearning:
 
 @dataclass(frozen=True, slots=True)
 class Transitions:
-    """Recorded turns: states (n, s), shown candidates (n, L, c), rewards (n,), next states (n, s), and ends (n,)."""
+    """Recorded turns: states (n, s), shown candidates (n, L, c), rewards (n,), and the row that follows (n,) or -1."""
 
     states: Numbers
     shown: Numbers
     rewards: Numbers
-    after: Numbers
-    last: Numbers
+    follows: Rows
 
 
 def of_state(state: State) -> Floats:
-    """h: the turn, what is believed of the person and how surely, the first prompt, the last, the pictures picked."""
-    gamma = state.belief.types
-    mean = gamma @ state.belief.mean
-    doubt = np.sqrt(np.maximum(gamma @ np.diagonal(state.belief.covariance, axis1=1, axis2=2), 0.0))
-    turn = np.eye(TURNS + 1)[min(state.turn, TURNS)]
-    return np.concatenate([turn, gamma, mean, doubt, state.first, state.now, state.seen])
+    """h (n, s): the turn, what is believed of the person and how surely, the first prompt, the last, the pictures.
+
+    `held - now` is what the pictures that are held are beyond their words.
+    """
+    gamma, mean, doubt = expected(state.belief)
+    turn = np.repeat(np.eye(TURNS)[min(state.turn, TURNS - 1)][None], len(gamma), axis=0)
+    beyond = state.held - state.now
+    holds = np.stack([(mean * state.held).sum(axis=1), (mean * beyond).sum(axis=1)], axis=1)
+    return np.hstack([turn, gamma, mean, doubt, state.first, state.now, state.seen, beyond, holds])
+
+
+def expected(belief: Belief) -> tuple[Floats, Floats, Floats]:
+    """Types (n, K), and over them the head's mean and its standard deviation in each direction, (n, d)."""
+    gamma = belief.types
+    mean = (gamma[..., None] * belief.mean).sum(axis=-2)
+    own = np.diagonal(belief.covariance, axis1=-2, axis2=-1) + (belief.mean - mean[..., None, :]) ** 2
+    return gamma, mean, np.sqrt(np.maximum((gamma[..., None] * own).sum(axis=-2), 0.0))
 
 
 def of_candidates(state: State, options: Options) -> Floats:
-    """p: its words, how far they are from the last prompt, its category, and what it is expected to be worth."""
-    mean, doubt = worth(state.belief, options.words)
-    far = options.words - state.now
+    """p (n, L_C, c): its words, how far from the last prompt, its category, and what it is expected to be worth.
+
+    Direction by direction as well, since words say more of some than of others; and by category, how much better than
+    their words the pictures were that the candidate goes on from.
+    """
+    worths, doubt = worth(state.belief, options.words)
+    _, mean, _ = expected(state.belief)
+    far = options.words - state.now[:, None]
     category = np.array([[float(name == each) for each in CATEGORIES] for name in options.categories])
-    return np.hstack([options.words, far, category, mean[:, None], doubt[:, None]])
+    category = np.broadcast_to(category, (len(far), *category.shape))
+    beyond = (mean * (state.held - state.now)).sum(axis=1)[:, None, None] * category
+    parts = (options.words, far, category, worths[..., None], doubt[..., None], mean[:, None] * options.words, beyond)
+    return np.concatenate(parts, axis=2)
 
 
-def transitions(told: Sequence[Told]) -> Transitions:
-    """Slates that were shorter than the longest are left out: there are none where each category has candidates."""
-    states, shown, rewards, after, last = [], [], [], [], []
-    for conversation in told:
-        assert conversation.end is not None
-        following = [step.state for step in conversation.steps[1:]] + [conversation.end]
-        for step, then in zip(conversation.steps, following, strict=True):
-            if len(step.slate) != COLUMNS:
-                continue
-            states.append(of_state(step.state))
-            shown.append(of_candidates(step.state, step.options)[list(step.slate)])
-            rewards.append(step.worth)
-            after.append(of_state(then))
-            last.append(float(then is conversation.end))
+def transitions(told: Iterable[Told], *, earlier: float = 1.0) -> Transitions:
+    """Of every turn; a reward before the last turn counts `earlier`."""
+    states, shown, rewards, follows, rows = [], [], [], [], 0
+    for part in told:
+        for step in part.steps:
+            last = step is part.steps[-1]
+            states.append(of_state(step.state).astype(np.float32))
+            candidates = of_candidates(step.state, step.options)
+            taken = np.take_along_axis(candidates, step.slate[..., None], axis=1)
+            shown.append(taken.astype(np.float32))
+            rewards.append((step.worth * (1.0 if last else earlier)).astype(np.float32))
+            follows.append(np.full(len(part), -1) if last else np.arange(len(part)) + rows + len(part))
+            rows += len(part)
     if not states:
         raise PalateError("nothing_recorded", "a value is learned from at least one conversation")
-    return Transitions(*(np.array(part, dtype=np.float32) for part in (states, shown, rewards, after, last)))
+    return Transitions(*(np.concatenate(part) for part in (states, shown, rewards, follows)))
 
 
 def mixed(recorded: Transitions, made: Transitions, *, least: float = 0.25) -> Transitions:
     """Both, the recorded ones repeated until they are at least a share `least` of all."""
     wanted = least / (1 - least) * len(made.states)
     times = max(1, int(np.ceil(wanted / max(len(recorded.states), 1))))
-    both = [recorded] * times + [made]
-    return Transitions(*(np.concatenate([getattr(part, each.name) for part in both]) for each in fields(Transitions)))
+    both, rows, follows = [recorded] * times + [made], 0, []
+    for part in both:
+        follows.append(np.where(part.follows < 0, -1, part.follows + rows))
+        rows += len(part.states)
+    states, shown, rewards = (
+        np.concatenate([getattr(part, name) for part in both]) for name in ("states", "shown", "rewards")
+    )
+    return Transitions(states, shown, rewards, np.concatenate(follows))
 
 
 def expectile_loss(u: Tensor, expectile: float) -> Tensor:
@@ -118,8 +141,8 @@ class Value:
         torch.manual_seed(learning.seed)
         self.learning = learning
         self.shape = (state, candidate)
-        self.f = torch.nn.ModuleList(_network(state + candidate, learning.hidden) for _ in range(2))
-        self.target = torch.nn.ModuleList(_network(state + candidate, learning.hidden) for _ in range(2))
+        self.f = torch.nn.ModuleList(_f(state, candidate, learning.hidden) for _ in range(2))
+        self.target = torch.nn.ModuleList(_f(state, candidate, learning.hidden) for _ in range(2))
         self.target.load_state_dict(self.f.state_dict())
         self.v = _network(state, learning.hidden)
         self.scales = torch.nn.ParameterDict(
@@ -151,27 +174,23 @@ class Value:
 
     def q(self, network: nn.Module, states: Tensor, shown: Tensor) -> Tensor:
         """Q(h, P) = (1/L) sum f(h, p): (n, s), (n, L, c) -> (n,)."""
-        import torch
-
-        each = states[:, None, :].expand(-1, shown.shape[1], -1)
-        values: Tensor = network(torch.cat([each, shown], dim=-1))[..., 0].mean(dim=1)
+        values: Tensor = network(states, shown).mean(dim=1)
         return values
 
     def of(self, state: State, options: Options) -> Floats:
-        """min_j f_j(h, p) of every candidate, (n,)."""
+        """min_j f_j(h, p) of every candidate, (n, L_C)."""
         import torch
 
         with torch.inference_mode():
-            h = self.scaled(of_state(state)[None], "state")
+            h = self.scaled(of_state(state), "state")
             p = self.scaled(of_candidates(state, options), "candidate")
-            both = torch.cat([h.expand(len(p), -1), p], dim=-1)
-            values = torch.stack([network(both)[:, 0] for network in self.f]).min(dim=0).values
+            values = torch.stack([network(h, p) for network in self.f]).min(dim=0).values
         return np.asarray(values.numpy(), dtype=np.float64)
 
     def policy(self) -> Policy:
-        def show(state: State, options: Options, rng: np.random.Generator) -> list[int]:
+        def show(state: State, options: Options, rng: np.random.Generator) -> Rows:
             del rng
-            return best_slate(self.of(state, options).tolist(), options.categories, COLUMNS)
+            return best_slates(self.of(state, options), options.categories, COLUMNS)
 
         return show
 
@@ -206,6 +225,28 @@ def _network(wide: int, hidden: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
+def _f(state: int, candidate: int, hidden: int) -> nn.Module:
+    """f(h, p): what is linear in p (greed on taste is), and a network of both that begins at nothing."""
+    import torch
+    from torch import nn
+
+    class Candidates(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.plain = nn.Linear(candidate, 1)
+            self.of_h, self.of_p = nn.Linear(state, hidden), nn.Linear(candidate, hidden)
+            self.then, self.last = nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
+            nn.init.zeros_(self.last.weight)
+
+        def forward(self, h: Tensor, p: Tensor) -> Tensor:
+            """(n, s), (n, L, c) -> (n, L); what h makes of the first layer is the same for all L."""
+            inner = torch.relu(self.of_h(h)[:, None] + self.of_p(p))
+            found: Tensor = (self.plain(p) + self.last(torch.relu(self.then(inner))))[..., 0]
+            return found
+
+    return Candidates()
+
+
 class Training:
     """A value on its way: what a step moves, and all that a checkpoint must hold to go on as if never stopped."""
 
@@ -215,10 +256,10 @@ class Training:
         self.learning = learning
         self.value = value = Value(data.states.shape[1], data.shown.shape[2], learning)
         value.fit_scales(data)
-        self.h, self.after = value.scaled(data.states, "state"), value.scaled(data.after, "state")
+        self.h = value.scaled(data.states, "state")
         self.P = value.scaled(data.shown, "candidate")
         self.r = value.scaled(data.rewards[:, None], "reward")[:, 0]
-        self.going_on = 1 - torch.as_tensor(data.last, dtype=torch.float32)
+        self.follows = torch.as_tensor(data.follows)
         self.optimisers = {
             "f": torch.optim.Adam(value.f.parameters(), lr=learning.rate),
             "v": torch.optim.Adam(value.v.parameters(), lr=learning.rate),
@@ -239,8 +280,9 @@ class Training:
         v_loss = expectile_loss(best - value.v(h)[:, 0], learning.expectile)
         self._descend("v", v_loss)
         with torch.no_grad():
-            next_worth = value.v(self.after[rows])[:, 0]
-            wanted = self.r[rows] + learning.discount * self.going_on[rows] * next_worth
+            after = self.follows[rows]
+            next_worth = value.v(self.h[after.clamp(min=0)])[:, 0] * (after >= 0)
+            wanted = self.r[rows] + learning.discount * next_worth
         f_loss = torch.stack([((wanted - value.q(net, h, P)) ** 2).mean() for net in value.f]).sum()
         self._descend("f", f_loss)
         with torch.no_grad():

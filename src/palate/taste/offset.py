@@ -7,21 +7,26 @@ is updated by Laplace's method on the last layer, and the type's probability by 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from palate.taste.evidence import Floats
+from palate.taste.evidence import Floats, Rows
 from palate.taste.utilities import Heads, log_sigmoid, log_softmax, sigmoid
 
 NEWTON_STEPS = 6
+JITTER = 1e-12
+"""A belief that is sure of a direction has a root all the same."""
 SCALE = np.pi / 8
 """MacKay's: the mean of sigmoid(a) for a ~ N(m, v) is nearly sigmoid(m / sqrt(1 + pi v / 8))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """Of one person: `logs` (K,) of the types' probabilities, and a type's `mean` (K, d), `covariance` (K, d, d)."""
+    """Of one person: `logs` (K,) of the types' probabilities, and a type's `mean` (K, d), `covariance` (K, d, d).
+
+    Of many people, everything has one more dimension in front.
+    """
 
     logs: Floats
     mean: Floats
@@ -39,31 +44,48 @@ def first_belief(heads: Heads, within: Floats) -> Belief:
     return Belief(np.log(np.maximum(heads.shares, 1e-300)), heads.weights.copy(), covariance)
 
 
-def chosen(belief: Belief, columns: Floats, picked: int, *, weight: float = 1.0, temperature: float = 1.0) -> Belief:
+def of_each(belief: Belief, people: int) -> Belief:
+    """The same belief about each of so many people: one more dimension in front."""
+    parts = (np.repeat(part[None], people, axis=0) for part in (belief.logs, belief.mean, belief.covariance))
+    return Belief(*parts)
+
+
+def of_some(belief: Belief, rows: Rows) -> Belief:
+    """What is believed of these people, of many."""
+    return Belief(belief.logs[rows], belief.mean[rows], belief.covariance[rows])
+
+
+def chosen(
+    belief: Belief, columns: Floats, picked: int | Rows, *, weight: float = 1.0, temperature: float = 1.0
+) -> Belief:
     """After column `picked` of `columns` (L, d) was taken (two columns: a battle); `weight` below 1 counts it for less.
 
     The mode of N(w; m, C) softmax(tau X w)[picked]^weight lies at m + C X^T a with
     a = weight tau (e - softmax(tau X w)), found by Newton's method in these L numbers.
     There, C^-1 grows by X^T P X with P = weight tau^2 (diag(p) - p p^T).
+    Of many people at once where all that is given has a dimension more in front.
     """
-    CX = belief.covariance @ columns.T
-    G = columns @ CX
-    u = belief.mean @ columns.T
-    L, one = len(columns), np.eye(len(columns))
+    X = columns[..., None, :, :]
+    CX = belief.covariance @ np.swapaxes(X, -1, -2)
+    G = X @ CX
+    u = belief.mean @ np.swapaxes(columns, -1, -2)
+    L, one = columns.shape[-2], np.eye(columns.shape[-2])
+    e = one[picked][..., None, :]
     a = np.zeros_like(u)
     for _ in range(NEWTON_STEPS):
-        p = np.exp(log_softmax(temperature * (u + np.einsum("kij,kj->ki", G, a))))
-        P = weight * temperature**2 * (p[:, :, None] * one - p[:, :, None] * p[:, None, :])
-        off = a - weight * temperature * (one[picked] - p)
-        a = a - np.linalg.solve(one + P @ G, off[:, :, None])[:, :, 0]
-    p = np.exp(log_softmax(temperature * (u + np.einsum("kij,kj->ki", G, a))))
-    P = weight * temperature**2 * (p[:, :, None] * one - p[:, :, None] * p[:, None, :])
+        p = np.exp(log_softmax(temperature * (u + (G @ a[..., None])[..., 0])))
+        P = weight * temperature**2 * (p[..., :, None] * one - p[..., :, None] * p[..., None, :])
+        off = a - weight * temperature * (e - p)
+        a = a - np.linalg.solve(one + P @ G, off[..., None])[..., 0]
+    logs = log_softmax(temperature * (u + (G @ a[..., None])[..., 0]))
+    p = np.exp(logs)
+    P = weight * temperature**2 * (p[..., :, None] * one - p[..., :, None] * p[..., None, :])
     shrink = np.linalg.solve(one + P @ G, P)
-    covariance = belief.covariance - CX @ shrink @ np.swapaxes(CX, 1, 2)
+    covariance = belief.covariance - CX @ shrink @ np.swapaxes(CX, -1, -2)
     # Laplace's evidence: the likelihood at the mode, the prior's fall to there, and the volume that is left.
-    fit = weight * np.log(np.maximum(p[:, picked], 1e-300)) - 0.5 * np.einsum("ki,kij,kj->k", a, G, a)
+    fit = weight * (logs * e).sum(axis=-1) - 0.5 * (a * (G @ a[..., None])[..., 0]).sum(axis=-1)
     fit = fit - 0.5 * np.linalg.slogdet(np.eye(L) + P @ G)[1]
-    return Belief(belief.logs + fit, belief.mean + np.einsum("kdl,kl->kd", CX, a), _symmetric(covariance))
+    return Belief(belief.logs + fit, belief.mean + (CX @ a[..., None])[..., 0], _symmetric(covariance))
 
 
 def rated(belief: Belief, features: Floats, value: float, *, spread: float, weight: float = 1.0) -> Belief:
@@ -78,12 +100,17 @@ def rated(belief: Belief, features: Floats, value: float, *, spread: float, weig
 
 
 def worth(belief: Belief, features: Floats) -> tuple[Floats, Floats]:
-    """Expected utility of pictures (n, d) and its standard deviation, both (n,): over types and within them."""
-    gamma = belief.types
-    each = features @ belief.mean.T
-    within = np.einsum("nd,kde,ne->nk", features, belief.covariance, features)
-    mean = each @ gamma
-    deviation: Floats = np.sqrt(np.maximum((within + (each - mean[:, None]) ** 2) @ gamma, 0.0))
+    """Expected utility of pictures (n, d) and its standard deviation, both (n,): over types and within them.
+
+    Of many people at once where both have a dimension more in front.
+    """
+    gamma = belief.types[..., None, :]
+    each = features @ np.swapaxes(belief.mean, -1, -2)
+    rows = features[..., None, :, :]
+    within = np.swapaxes(((rows @ belief.covariance) * rows).sum(axis=-1), -1, -2)
+    mean: Floats = (each * gamma).sum(axis=-1)
+    variance = ((within + (each - mean[..., None]) ** 2) * gamma).sum(axis=-1)
+    deviation: Floats = np.sqrt(np.maximum(variance, 0.0))
     return mean, deviation
 
 
@@ -97,11 +124,15 @@ def preferred(belief: Belief, better: Floats, worse: Floats) -> Floats:
 
 
 def drawn(belief: Belief, rng: np.random.Generator) -> Floats:
-    """One head (d,) that this person may have, by the belief: what Thompson sampling acts on."""
-    k = int(rng.choice(len(belief.logs), p=belief.types))
-    head: Floats = rng.multivariate_normal(
-        belief.mean[k], belief.covariance[k], method="cholesky", check_valid="ignore"
-    )
+    """One head (d,) that this person may have, by the belief: what Thompson sampling acts on; (n, d) of n people."""
+    types = belief.types
+    which, where = rng.spawn(2)
+    luck = which.random(types.shape[:-1])[..., None]
+    k = np.minimum((np.cumsum(types, axis=-1) < luck).sum(axis=-1), types.shape[-1] - 1)[..., None, None]
+    mean = np.take_along_axis(belief.mean, k, axis=-2)[..., 0, :]
+    covariance = np.take_along_axis(belief.covariance, k[..., None], axis=-3)[..., 0, :, :]
+    spread = np.linalg.cholesky(covariance + JITTER * np.eye(mean.shape[-1]))
+    head: Floats = mean + (spread @ where.standard_normal(mean.shape)[..., None])[..., 0]
     return head
 
 
@@ -149,9 +180,10 @@ def learned_spread(
 
 def battle(belief: Belief, difference: Floats, *, weight: float = 1.0) -> Belief:
     """`chosen` for two columns, in one number instead of two: `difference` (d,) is better minus worse."""
-    Cx = belief.covariance @ difference
-    v = Cx @ difference
-    u = belief.mean @ difference
+    row = difference[..., None, :]
+    Cx = (belief.covariance @ row[..., None])[..., 0]
+    v = (Cx * row).sum(axis=-1)
+    u = (belief.mean * row).sum(axis=-1)
     a = np.zeros_like(u)
     for _ in range(NEWTON_STEPS):
         p = sigmoid(u + a * v)
@@ -159,12 +191,11 @@ def battle(belief: Belief, difference: Floats, *, weight: float = 1.0) -> Belief
     z = u + a * v
     p = sigmoid(z)
     bend = weight * p * (1 - p)
-    covariance = belief.covariance - Cx[:, :, None] * Cx[:, None, :] * (bend / (1 + bend * v))[:, None, None]
+    shrink = (bend / (1 + bend * v))[..., None, None]
+    covariance = belief.covariance - Cx[..., :, None] * Cx[..., None, :] * shrink
     fit = weight * log_sigmoid(z) - 0.5 * a * a * v - 0.5 * np.log1p(bend * v)
-    return replace(
-        belief, logs=belief.logs + fit, mean=belief.mean + Cx * a[:, None], covariance=_symmetric(covariance)
-    )
+    return Belief(belief.logs + fit, belief.mean + Cx * a[..., None], _symmetric(covariance))
 
 
 def _symmetric(covariance: Floats) -> Floats:
-    return (covariance + np.swapaxes(covariance, 1, 2)) / 2
+    return (covariance + np.swapaxes(covariance, -1, -2)) / 2

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from palate.taste.evidence import Floats
+from palate.taste.evidence import Floats, Rows
 from palate.taste.utilities import Heads, utility
 
 
@@ -45,6 +46,51 @@ class SimulatedPerson:
         if R.max() < self.threshold or rng.random() < self.impatience:
             return None
         return int((R + self.places[: len(R)] + self.noise * rng.gumbel(size=len(R))).argmax())
+
+
+NOBODY: int = -1
+"""In place of a column, where none was picked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Many of them at once: `heads` (n, d), `noise`, `threshold`, `impatience` (n,) and `places` (n, L)."""
+
+    heads: Floats
+    noise: Floats
+    threshold: Floats
+    impatience: Floats
+    places: Floats
+
+    def __len__(self) -> int:
+        return len(self.heads)
+
+    def of(self, rows: Rows) -> Crowd:
+        return Crowd(self.heads[rows], self.noise[rows], self.threshold[rows], self.impatience[rows], self.places[rows])
+
+    def worth(self, pictures: Floats) -> Floats:
+        """R of each one's own columns of pictures (n, L, M, d): (n, L)."""
+        return utility(np.einsum("nlmd,nd->nlm", pictures, self.heads, optimize=True), "mean")
+
+    def pick(self, pictures: Floats, rng: np.random.Generator) -> Rows:
+        """The column that each takes of (n, L, M, d), or `NOBODY`."""
+        R = self.worth(pictures)
+        noise, mood = rng.spawn(2)
+        luck = noise.gumbel(size=R.shape)
+        refuse = (R.max(axis=1) < self.threshold) | (mood.random(len(R)) < self.impatience)
+        taken = (R + self.places[:, : R.shape[1]] + self.noise[:, None] * luck).argmax(axis=1)
+        found: Rows = np.where(refuse, NOBODY, taken)
+        return found
+
+
+def crowd_of(each: Sequence[SimulatedPerson]) -> Crowd:
+    return Crowd(
+        np.stack([one.head for one in each]),
+        np.array([one.noise for one in each]),
+        np.array([one.threshold for one in each]),
+        np.array([one.impatience for one in each]),
+        np.stack([one.places for one in each]),
+    )
 
 
 def people(
