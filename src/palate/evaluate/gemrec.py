@@ -19,6 +19,7 @@ from palate.errors import PalateError
 from palate.evaluate.gemrec_evidence import evaluate_evidence
 from palate.evaluate.gemrec_find import Hub, Splits, evaluate_find, hub_of
 from palate.evaluate.gemrec_identify import evaluate_identify
+from palate.evaluate.gemrec_people import evaluate_people, of_gemrec
 from palate.evaluate.report import Metric, Report, write_run
 from palate.evaluate.splits import family_splits, task_count
 from palate.importers.gemrec import read_gemrec
@@ -36,14 +37,15 @@ def evaluate_gemrec(folder: Path, *, seed: int = 0, splits: int = 5, out: Path |
     identified = evaluate_identify(hub, made, seed=seed)
     found = evaluate_find(hub, made, seed=seed)
     together = evaluate_evidence(hub, made, seed=seed, styles=identified.styles, learned=found.learned)
+    asked, told = evaluate_people(of_gemrec(hub), seed=seed)
     report = Report(
         scenario=SCENARIO,
-        metrics={**identified.metrics, **found.metrics, **together},
+        metrics={**identified.metrics, **found.metrics, **together, **asked},
         cases=identified.cases + found.cases,
         unscored=found.unscored,
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
-        tables={**identified.tables, **found.tables, **_evidence_table(together)},
+        tables={**identified.tables, **found.tables, **_evidence_table(together), **told},
     )
     if out is not None:
         write_run(out, _specification(folder, hub, seed), _cases(hub, made, identified.tuned), found.scores, report)

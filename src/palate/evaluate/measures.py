@@ -48,16 +48,42 @@ MEASURES: Mapping[str, Measure] = {
         accuracy="share of cases that are right",
         log_likelihood="mean log-probability of what happened",
         spearman="Spearman 1904",
+        spearman_clip="Spearman 1904, with the real CLIP-Scores",
+        spearman_models="Spearman 1904, among models that drew nothing of it",
+        overlap="share of the first k that both orders have",
         adjusted_rand="Hubert and Arabie 1985",
         top1="share of cases whose answer is first",
         top2="share among the first 2",
         top3="share among the first 3",
         top4="share among the first 4",
         top5="share among the first 5",
+        top1_chosen="share of cases whose first is what somebody chose",
+        top1_drew="share of cases whose first is who drew it",
+        success="share of people who found what they looked for",
         better="share of people better off (PASTA, section 6)",
         serendipity="Ge et al. 2010",
+        pleased="share of models that a made person likes less than the one they end with; GEMRec, open questions",
+        carried="the same for other prompts, with the model taken for one; GEMRec, open questions",
     ),
-    **_of("accuracy", "lower", rank="mean rank of the right answer", worse="share of people worse off"),
+    **_of(
+        "accuracy",
+        "lower",
+        rank="mean rank of the right answer",
+        rank_chosen="mean rank of what somebody chose",
+        rank_drew="mean rank of who drew it",
+        worse="share of people worse off",
+        turns="turns until it was found",
+        falls="steps of EM that lowered the likelihood; none should (Dempster et al. 1977)",
+    ),
+    **_of(
+        "accuracy",
+        "higher",
+        coverage="share of the catalogue that anybody is shown",
+        novelty="mean surprise of what is shown, in bits (Vargas and Castells 2011)",
+        diversity="mean distance within a list (Ziegler et al. 2005)",
+        gain="true worth above the unranked slate's, in standard deviations",
+    ),
+    **_of("accuracy", "neither", gini="Gini of how often each item is shown"),
     **_of("accuracy", "neither", same="share of people no better or worse off"),
     "better-worse": Measure("accuracy", "higher", "better less worse"),
     "slate-reward": Measure("accuracy", "higher", "choices that a slate earns"),
@@ -78,7 +104,22 @@ MEASURES: Mapping[str, Measure] = {
         coverage_of_set="Naeem et al. 2020, eq. 4",
         vendi="Friedman and Dieng 2023, eq. 2",
         clip_score="Hessel et al. 2021",
-        aesthetics="what the hub's aesthetic scorer says",
+        aesthetics="NIMA's mean (Talebi and Milanfar 2018)",
+        cts="100 cos of picture and words (Xu et al. 2025, Pigeon)",
+        cis="100 cos of two pictures (Xu et al. 2025, Pigeon)",
+        dis="100 cos of two pictures by DINO (Xu et al. 2025, Pigeon)",
+        ssim="Wang et al. 2004, eq. 13",
+        profile="a reader's consistency with the history",
+        sharpness="mean step between neighbours, over that of real pictures",
+        history="100 cos by an encoder that no reward used",
+    ),
+    **_of(
+        "pictures",
+        "lower",
+        lpips="Zhang et al. 2018, eq. 1, unit weights",
+        losses="share that is a copy, a blur or the same for everybody",
+        pairwise="mean cosine of what different people get",
+        near_identical="share of pairs of people who get the same",
     ),
     **_of("pictures", "lower", mcos="GEMRec, section 4: mean cosine to others of the prompt"),
     **_of(
@@ -88,7 +129,7 @@ MEASURES: Mapping[str, Measure] = {
         rouge_l="Lin 2004, section 3",
         distinct1="Li et al. 2016, section 5",
         distinct2="Li et al. 2016, section 5",
-        grounded="share of sentences whose names are in what was found",
+        groundedness="share of sentences that the facts hold",
         usable="share of candidates that pass every check",
         faithful="share of the prompt's words that are kept",
     ),
@@ -104,8 +145,6 @@ MEASURES: Mapping[str, Measure] = {
         p50_ms="by the clock",
         p95_ms="by the clock",
         p99_ms="by the clock",
-        seconds="by the clock",
-        cpu_s="of all cores together",
         peak_mb="most memory at once",
         wh="cores at 15 W assumed, not measured",
         gflops="floating-point operations, counted",
@@ -164,16 +203,9 @@ MEASURES: Mapping[str, Measure] = {
         true_preference="Deldjoo and di Noia 2024: likeness to what the person truly likes",
     ),
     **_of(
-        "content",
-        "lower",
-        passed="share of forbidden prompts that get through",
-        false_blocks="share of plain prompts that are refused",
-    ),
-    **_of(
         "privacy",
         "lower",
         membership_auc="Shokri et al. 2017; 0.5 is chance",
-        near_copies="share of pictures that are another's, nearly",
         left_behind="traces after forgetting",
     ),
     **_of("autonomy", "lower", outside="share of what is shown that the profile does not explain"),
@@ -216,5 +248,11 @@ def base_name(metric: str) -> str:
 
 
 def measure_of(metric: str, own: Mapping[str, Measure]) -> Measure | None:
+    """By its name, else by what it begins with: `cts-target` and `cts-target-best` are kinds of `cts`."""
     name = base_name(metric)
-    return own.get(name) or MEASURES.get(name)
+    while name:
+        for known in (name, name.replace("-", "_")):
+            if found := own.get(known) or MEASURES.get(known):
+                return found
+        name = name.rpartition("-")[0]
+    return None
