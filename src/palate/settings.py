@@ -34,6 +34,7 @@ class Settings:
     weight_clip: float = _setting(1.0, "GRE-Score: how much the match of picture and words counts")
     weight_mcos: float = _setting(0.8, "GRE-Score: how much being unlike the other models counts")
     weight_popularity: float = _setting(0.2, "GRE-Score: how much downloads count")
+    database: str = _setting("here", "where the rows are: here (SQLite in the home), or postgresql://...")
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -47,14 +48,25 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 
 
+ELSEWHERE = ("database",)
+"""Settings that $PALATE_DATABASE and its like overrule: an address may hold what belongs in no file."""
+
+
 def described() -> dict[str, str]:
     """Each setting's name and what it does."""
     return {setting.name: str(setting.metadata["help"]) for setting in fields(Settings)}
 
 
 def read(home: Path) -> Settings:
-    """The home's settings over the defaults; a file somebody broke by hand is named with the line."""
-    path = home / FILE
+    """The home's settings over the defaults, and over both where its stores are said to be by the environment."""
+    settings = _read(home / FILE)
+    said = {name: os.environ.get(f"PALATE_{name.upper()}") for name in ELSEWHERE}
+    overruled: dict[str, Any] = {name: value for name, value in said.items() if value}
+    return replace(settings, **overruled)
+
+
+def _read(path: Path) -> Settings:
+    """A file somebody broke by hand is named with the line."""
     if not path.exists():
         return Settings()
     import tomllib

@@ -1,4 +1,7 @@
-"""One SQL database: how it is opened so that what it acknowledged is still there after a power cut."""
+"""One SQL database: how it is opened so that what it acknowledged is still there after a power cut.
+
+SQLite in the home's folder, or Postgres (`catalogue.postgres`): what calls `read` and `write` need not know which.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Float, Table, create_engine, event, literal_column
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.sql.elements import ColumnElement
 
-from palate.catalogue.migrations import migrate
+from palate.catalogue import postgres
+from palate.catalogue.migrations import STEPS, migrate, version_of
 from palate.errors import PalateError
 
 WRITES = "palate_writes"
@@ -36,6 +41,7 @@ def _prepare(raw: Any, _record: Any) -> None:
     cursor.execute(f"PRAGMA journal_mode = {mode}")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA case_sensitive_like = ON")  # as in Postgres: /Art and /art are two folders
     cursor.execute("PRAGMA cache_size = -65536")
     cursor.close()
 
@@ -68,6 +74,13 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.shared = engine.dialect.name == "postgresql"
+        """Whether several processes may write: each transaction is guarded, not the home."""
+        self._snapshots = (
+            engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            if self.shared
+            else engine
+        )
         self._writing = threading.RLock()
 
     @classmethod
@@ -77,12 +90,34 @@ class Database:
         event.listen(engine, "begin", _begin)
         return cls(engine)
 
+    @classmethod
+    def at(cls, place: str) -> Database:
+        """A database that is somebody's server: `postgresql://...`."""
+        return cls(postgres.engine(place))
+
     def migrate(self) -> None:
+        """Bring the schema up to date, in one transaction."""
+        if not self.shared:
+            with self.write() as connection:
+                migrate(connection)
+            return
+        with self.read() as connection:
+            if version_of(connection) == len(STEPS):
+                return
         with self.write() as connection:
+            postgres.as_owner(connection)
             migrate(connection)
+            postgres.secure(connection)
+        self.engine.dispose()  # connections from here on are the role's that bypasses nothing
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self, *, person: str | None = None) -> Iterator[Connection]:
+        """What is there at this moment. For a `person`, a shared database hides what is others' own by itself."""
+        if person is not None and self.shared:
+            with _in_plain_words(), self._snapshots.connect() as connection, connection.begin():
+                postgres.act_for(connection, person)
+                yield connection
+            return
         with _in_plain_words():
             reading = self._open_read() or self._opened()
             reading.holders += 1
@@ -104,7 +139,7 @@ class Database:
 
     def _opened(self) -> _Reading:
         stack = ExitStack()
-        connection = stack.enter_context(self.engine.connect())
+        connection = stack.enter_context(self._snapshots.connect())
         try:
             stack.enter_context(connection.begin())
         except BaseException:
@@ -115,12 +150,17 @@ class Database:
         return reading
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, person: str | None = None, beside: bool = False) -> Iterator[Connection]:
+        """One transaction. Where others write as well, it is alone unless what it does can be done `beside` others."""
         if self._open_read():
             raise RuntimeError("a write inside a read of the same thread would wait for itself")
         with self._writing, _in_plain_words(), self.engine.connect() as plain:
             connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
+                if self.shared:
+                    (postgres.beside if beside else postgres.alone)(connection)
+                    if person is not None:
+                        postgres.act_for(connection, person)
                 yield connection
 
     def close(self) -> None:
@@ -133,8 +173,12 @@ def _in_plain_words() -> Iterator[None]:
         yield
     except OperationalError as error:
         said = str(error.orig).lower()
-        if "full" in said:
+        if "full" in said or "no space left" in said:
             raise PalateError("storage_full", "the disk is full; nothing of this step was stored") from error
+        if "connection" in said:
+            raise PalateError(
+                "storage_unreachable", "the database does not answer", hint="is its server up?"
+            ) from error
         if "locked" in said:
             raise PalateError("library_in_use", "another program is writing to this home; try again") from error
         if "readonly" in said or "unable to open" in said:
@@ -162,7 +206,7 @@ def upsert(
     """
     if not rows:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite_dialect.insert
     statement = insert(table)
     keys = [column.name for column in table.primary_key]
     if keep:

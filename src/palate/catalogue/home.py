@@ -1,13 +1,19 @@
-"""A home: one folder with the database, the blobs, what is derived from them, and the settings."""
+"""A home: one folder with the database, the blobs, what is derived from them, and the settings.
+
+Database and blobs may lie elsewhere (`Places`); the folder then holds the settings and what is derived.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
 
+from palate import settings as settings_file
+from palate.catalogue import postgres
 from palate.catalogue.blobs import Blobs
 from palate.catalogue.database import Database
 from palate.catalogue.lock import WriterLock
@@ -15,34 +21,49 @@ from palate.catalogue.migrations import STEPS, version_of
 from palate.errors import PalateError
 
 DATABASE = "palate.db"
+HERE = "here"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where a home keeps its rows; `here` is its own folder."""
+
+    database: str = HERE
+
+    @classmethod
+    def of(cls, folder: Path) -> Places:
+        """As its settings say, or the environment."""
+        return cls(settings_file.read(folder).database)
 
 
 class Home:
-    """Opened for reading by anyone; for writing by one process at a time."""
+    """Opened for reading by anyone; for writing by one process at a time, or by many where its rows lie in Postgres."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, places: Places | None = None) -> None:
         self.folder = folder
-        self.database = Database.embedded(folder / DATABASE)
+        self.places = places or Places.of(folder)
+        self.database = _database(folder, self.places.database)
         self.blobs = Blobs(folder / "blobs")
-        self._lock: WriterLock | None = None
+        self._entered = False
 
     @classmethod
-    def create(cls, folder: Path) -> Home:
+    def create(cls, folder: Path, places: Places | None = None) -> Home:
         """Make the folder and its database; an existing home is opened and brought up to date."""
         try:
             (folder / "blobs").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise PalateError("storage_unwritable", f"cannot be made: {error.strerror}", about=str(folder)) from error
-        home = cls(folder)
+        home = cls(folder, places)
         with home.writing():
             pass
         return home
 
     @classmethod
-    def open(cls, folder: Path) -> Home:
-        if not (folder / DATABASE).is_file():
+    def open(cls, folder: Path, places: Places | None = None) -> Home:
+        places = places or Places.of(folder)
+        if not (folder / DATABASE).is_file() if places.database == HERE else not folder.is_dir():
             raise PalateError("no_home", "there is no home here", about=str(folder), hint="make one with `palate init`")
-        home = cls(folder)
+        home = cls(folder, places)
         home.bring_up_to_date()
         return home
 
@@ -70,30 +91,50 @@ class Home:
         return self.folder / "derived"
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        with self.database.read() as connection:
+    def read(self, *, person: str | None = None) -> Iterator[Connection]:
+        with self.database.read(person=person) as connection:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction, under the writer's lock."""
-        with self.writing(), self.database.write() as connection:
+    def write(self, *, person: str | None = None, beside: bool = False) -> Iterator[Connection]:
+        """One transaction, under the writer's lock; `beside` others, where the database is shared and rows suffice."""
+        with self.writing(), self.database.write(person=person, beside=beside) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the home's one writer's lock, re-entrantly; the first entry also brings the schema up to date."""
-        if self._lock is not None:
+        """Hold the home's one writer's lock, re-entrantly; the first entry also brings the schema up to date.
+
+        A shared database needs no such lock: each transaction has its own.
+        """
+        if self._entered:
             yield
             return
-        self._lock = WriterLock(self.folder / "lock")
-        try:
-            self.database.migrate()
-            self.blobs.sweep()
+        lock = nullcontext() if self.database.shared else closing(WriterLock(self.folder / "lock"))
+        with lock:
+            self._entered = True
+            try:
+                self.database.migrate()
+                if not self.database.shared:
+                    self.blobs.sweep()
+                yield
+            finally:
+                self._entered = False
+
+    @contextmanager
+    def at_work(self, worker: str) -> Iterator[None]:
+        """As long as this is open, what `worker` leased is its own, though others begin to work."""
+        present = closing(postgres.Presence(self.database.engine, worker)) if self.database.shared else nullcontext()
+        with present:
             yield
-        finally:
-            self._lock.release()
-            self._lock = None
 
     def close(self) -> None:
         self.database.close()
+
+
+def _database(folder: Path, place: str) -> Database:
+    if place == HERE:
+        return Database.embedded(folder / DATABASE)
+    if postgres.is_postgres(place):
+        return Database.at(place)
+    raise PalateError("wrong_setting", "a database is `here` or postgresql://...", about=postgres.shown(place))

@@ -19,7 +19,7 @@ def _boot_id() -> str:
 
 
 class WriterLock:
-    """Held from construction to `release`; a second writer is told who holds it."""
+    """Held from construction to `close`; a second writer is told who holds it."""
 
     def __init__(self, path: Path) -> None:
         try:
@@ -43,7 +43,7 @@ class WriterLock:
             os.ftruncate(self._file.fileno(), 0)
             os.write(self._file.fileno(), json.dumps(holder).encode())
 
-    def release(self) -> None:
+    def close(self) -> None:
         self._file.close()
 
 

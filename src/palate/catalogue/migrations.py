@@ -53,12 +53,37 @@ def add_hands(connection: Connection) -> None:
             connection.execute(text(f"ALTER TABLE {table} ADD COLUMN {column} {kind}"))
 
 
+def number_choices_once(connection: Connection) -> None:
+    """6: SQLite gave the number of a forgotten latest choice to the next, which then counted as said before a reset."""
+    if connection.dialect.name != "sqlite":
+        return
+    made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'choices'")).scalar_one()
+    if "AUTOINCREMENT" in made:  # made by the first step, which makes today's tables
+        return
+    connection.execute(text("DROP INDEX choices_by_person"))
+    connection.execute(text("ALTER TABLE choices RENAME TO choices_before"))
+    tables.metadata.create_all(connection, tables=[tables.choices])
+    names = "sequence, person, kind, payload, at"
+    connection.execute(text(f"INSERT INTO choices ({names}) SELECT {names} FROM choices_before"))  # noqa: S608
+    connection.execute(text("DROP TABLE choices_before"))
+    last = "SELECT MAX(COALESCE((SELECT MAX(sequence) FROM choices), 0), COALESCE((SELECT MAX(after) FROM tastes), 0))"
+    connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'choices'"))
+    connection.execute(text(f"INSERT INTO sqlite_sequence (name, seq) VALUES ('choices', ({last}))"))  # noqa: S608
+
+
+def add_talks(connection: Connection) -> None:
+    """7: talks in words outlive the service that held them."""
+    tables.metadata.create_all(connection, tables=[tables.exchanges])
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     create_everything,
     add_people,
     add_conversations,
     add_branches,
     add_hands,
+    number_choices_once,
+    add_talks,
 )
 
 

@@ -52,7 +52,8 @@ def put_files(connection: Connection, files: Iterable[FileSeen]) -> None:
 def other_places(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
     """Every place these pictures were seen at: path and picture id."""
     columns = tables.files.c
-    rows = connection.execute(select(columns.path, columns.picture_id).where(columns.picture_id.in_(ids)))
+    query = select(columns.path, columns.picture_id).where(columns.picture_id.in_(ids)).order_by(columns.path)
+    rows = connection.execute(query)
     return [(row[0], row[1]) for row in rows]
 
 

@@ -16,12 +16,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     TypeDecorator,
     false,
 )
+from sqlalchemy import String as PlainString
 from sqlalchemy import Text as PlainText
+from sqlalchemy.types import TypeEngine
 
 metadata = MetaData()
 
@@ -29,11 +30,18 @@ MARK = "\ufdd0"
 """A character that no text may hold (Unicode calls it a noncharacter): what follows is bytes in hexadecimal."""
 
 
+String = PlainString().with_variant(PlainString(collation="C"), "postgresql")
+"""Ordered by code points in both databases, whatever language a server was set up in."""
+
+
 class Text(TypeDecorator[str]):
     """Text exactly as it was given: lone surrogates and NUL, which databases refuse, are stored as marked bytes."""
 
     impl = PlainText
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        return dialect.type_descriptor(PlainText(collation="C" if dialect.name == "postgresql" else None))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         if value is None or not (ODD.search(value) or value.startswith(MARK)):
@@ -201,6 +209,7 @@ choices = Table(
     Column("kind", String, nullable=False),
     Column("payload", JSON, nullable=False),
     Column("at", Float, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice, though the latest choice was forgotten
 )
 Index("choices_by_person", choices.c.person, choices.c.sequence)
 
@@ -277,6 +286,18 @@ holdings = Table(
     Column("errand_id", String, nullable=False),
 )
 Index("holdings_by_person", holdings.c.person_id)
+
+exchanges = Table(
+    "exchanges",  # what was said in a talk and answered, in its order
+    metadata,
+    Column("talk_id", String, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("person_id", ForeignKey("persons.id"), nullable=False),
+    Column("holds", Integer, nullable=False),  # how many exchanges of the talk held after it
+    Column("body", JSON, nullable=False),
+    Column("at", Float, nullable=False),
+)
+Index("exchanges_by_person", exchanges.c.person_id, exchanges.c.at)
 
 conversations = Table(
     "conversations",

@@ -47,7 +47,7 @@ def proven_same(connection: Connection, id: str, other: str) -> None:
 def same_spaces(connection: Connection, id: str) -> list[str]:
     """The space itself and those proven equal to it."""
     columns = tables.encoders.c
-    others = connection.execute(select(columns.id).where(columns.same_as == id)).scalars()
+    others = connection.execute(select(columns.id).where(columns.same_as == id).order_by(columns.id)).scalars()
     mine = connection.execute(select(columns.same_as).where(columns.id == id)).scalar()
     return list(dict.fromkeys([id, *others, *([mine] if mine else [])]))
 

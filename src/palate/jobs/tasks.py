@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from palate.catalogue import tables
+from palate.catalogue import postgres, tables
 from palate.catalogue.database import now, upsert
 from palate.catalogue.records import canonical, digest
 
@@ -86,6 +86,7 @@ def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task
     open_ = or_(columns.state == "planned", (columns.state == "leased") & (columns.lease_until < now(connection)))
     query = select(columns.key, columns.group, columns.payload, columns.epoch, columns.attempts).where(open_)
     query = query.where(columns.job_id == job).order_by(columns.attempts, columns.position)
+    query = query.with_for_update(skip_locked=True)  # two workers of a shared database claim side by side
     first = connection.execute(query.limit(1)).first()
     if first is None:
         return []
@@ -120,12 +121,13 @@ def fail(connection: Connection, task: Task, owner: str, error: str, *, for_good
 
 
 def release_all(connection: Connection) -> int:
-    """Called by the one writing process as it starts: whoever held a lease is dead."""
-    changed = connection.execute(
-        update(tables.tasks)
-        .where(tables.tasks.c.state == "leased")
-        .values(state="planned", owner=None, lease_until=None)
-    )
+    """Called as work begins: where one process writes, whoever held a lease is dead; else the database knows who is."""
+    columns = tables.tasks.c
+    dead = columns.state == "leased"
+    if connection.dialect.name == "postgresql":
+        owners = connection.execute(select(columns.owner).where(dead).distinct()).scalars()
+        dead &= columns.owner.in_(postgres.gone(connection, sorted(owner or "" for owner in owners)))
+    changed = connection.execute(update(tables.tasks).where(dead).values(state="planned", owner=None, lease_until=None))
     return changed.rowcount
 
 

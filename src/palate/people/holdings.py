@@ -54,7 +54,7 @@ def drawn_for(connection: Connection, errand: str) -> list[str]:
         select(drawings.picture_id)
         .join(tables.holdings, held.drawing_id == drawings.id)
         .where(held.errand_id == errand)
-        .order_by(func.length(drawings.seed), drawings.seed, drawings.id)
+        .order_by(func.length(drawings.seed).nulls_first(), drawings.seed.nulls_first(), drawings.id)
     )
     return list(connection.execute(query).scalars())
 

@@ -66,7 +66,7 @@ def run(
     owner = queue.worker_name()
     outcome = Outcome(job)
     pending: dict[Future[list[Drawn]], Batch] = {}
-    with home.writing():
+    with home.writing(), home.at_work(owner):
         with home.write() as connection:
             queue.release_all(connection)
             queue.retry_parked(connection, job)
@@ -102,7 +102,7 @@ def _fill(
     size: int,
 ) -> None:
     while len(pending) < workers.count:
-        with home.write() as connection:
+        with home.write(beside=True) as connection:
             claimed = queue.claim(connection, job, owner, size)
         if not claimed:
             return
@@ -137,14 +137,14 @@ def _settle(home: Home, future: Future[list[Drawn]], batch: Batch, owner: str, o
 
 
 def _fail(home: Home, tasks: Sequence[Task], owner: str, reason: str, *, for_good: bool) -> None:
-    with home.write() as connection:
+    with home.write(beside=True) as connection:
         for task in tasks:
             with suppress(LeaseLostError):
                 queue.fail(connection, task, owner, reason, for_good=for_good)
 
 
 def _give_back(home: Home, pending: Mapping[Future[list[Drawn]], Batch], owner: str) -> None:
-    with suppress(PalateError), home.write() as connection:
+    with suppress(PalateError), home.write(beside=True) as connection:
         for batch in pending.values():
             for task in batch.tasks:
                 with suppress(LeaseLostError):
