@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ GROUNDS = ("white", "black", "red", "blue")
 TASKS, SEEDS = 6, 2
 
 
-def show(places: list[Place]) -> list[Image.Image]:
+def show(places: Sequence[Place]) -> list[Image.Image]:
     """A ground a model, a bar whose place is the task's, and whose grey is the seed's."""
     found = []
     for model, task, seed in places:

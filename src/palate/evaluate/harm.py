@@ -24,6 +24,7 @@ from palate.metrics.cost import costing
 from palate.steer.bank import MadeBank
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
 SCENARIO = "harm"
 SOCIAL = ("bubble", "homogenised", "polarised", "exposure_gini")
 
@@ -123,9 +124,15 @@ def social(people: int, seed: int) -> dict[str, Metric]:
         found, _ = measured(lived, catalogue, seed)
         metrics |= {f"{name}/{kind}": found[kind] for kind in SOCIAL}
         late = lived.shown[:, -10:]
-        metrics[f"{name}/displaced"] = bootstrap(np.isin(late, made_to_fit).mean(axis=(1, 2)) - 0.5, seed=seed)
+        metrics[f"{name}/displaced"] = bootstrap(displaced(late, made_to_fit, months.entries), seed=seed)
         metrics[f"{name}/alone"] = bootstrap(seen_by_nobody_else(lived), seed=seed)
     return metrics
+
+
+def displaced(late: Rows, drawn: Rows, entries: int) -> Floats:
+    """(people,) of what each is shown, the share that drawn pictures have, less their share of the catalogue."""
+    found: Floats = np.isin(late, drawn).mean(axis=(1, 2)) - len(drawn) / entries
+    return found
 
 
 def types_of(months: Months) -> Floats:

@@ -122,11 +122,12 @@ def catalogue_of(bank: Bank, entries: int, rng: np.random.Generator) -> Catalogu
     """Entries that conversations lead to: from first prompts on, by chance."""
     found: dict[int, None] = {}
     while len(found) < entries:
-        entry = bank.first(rng)
+        now = bank.first(entries, rng)
         for _ in range(4):
-            entry = int(rng.choice(bank.options(entry, rng).entries))
-        found[entry] = None
-    numbers = np.array(list(found), dtype=np.intp)
+            ways = bank.options(now, rng).entries
+            now = ways[np.arange(len(now)), rng.integers(ways.shape[1], size=len(now))]
+        found |= dict.fromkeys(now.tolist())
+    numbers = np.array(list(found)[:entries], dtype=np.intp)
     return Catalogue(bank.words(numbers), bank.pictures(numbers))
 
 

@@ -136,6 +136,7 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
     kept = read_outcome(asked.out, identity(scenario, asked)) if asked.out else None
     if kept is not None:
         return replace(kept, of=scenario.all_cases)
+    code = ""
     if not apart:
         run_here(path, asked)
     else:
@@ -148,12 +149,13 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
             late = end(worker)
         if late:
             return _stopped(scenario, asked, seconds)
+        code = f" (exit code {worker.exitcode})" if worker.exitcode else ""
     assert asked.out is not None
     done = read_outcome(asked.out, identity(scenario, asked))
     if done is not None:
         return replace(done, state="done", of=scenario.all_cases)
     lacks = (asked.out / LACKS).is_file()
-    said = _said(asked.out / (LACKS if lacks else ERROR))
+    said = _said(asked.out / (LACKS if lacks else ERROR)) or f"its process ended without an answer{code}"
     return Outcome(scenario.name, "left out" if lacks else "failed", said, asked.cases, scenario.all_cases)
 
 
@@ -323,7 +325,7 @@ def _said(file: Path) -> str:
     try:
         return file.read_text().strip()
     except FileNotFoundError:
-        return "its process ended without an answer"
+        return ""
 
 
 def _write(path: Path, said: Mapping[str, Any]) -> None:
