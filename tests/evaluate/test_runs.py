@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from palate.cli.main import app
 from palate.errors import PalateError
 from palate.evaluate.intervals import bootstrap
 from palate.evaluate.report import Metric, Report, write_run
-from palate.evaluate.runs import compare, gate, p_value, read_run
+from palate.evaluate.runs import bars_of, compare, gate, p_value, read_run
 
 
 def run(folder: Path, *, scenario: str = "recommend", metrics: Mapping[str, Metric] | None = None) -> Path:
@@ -123,3 +126,66 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         low, high = bootstrap(rng.beta(2, 5, 200), seed=number, draws=400).ci95
         held += low <= 2 / 7 <= high
     assert 930 <= held <= 970
+
+
+def suite(folder: Path, seed: int, worse: float = 1.0) -> Path:
+    """A folder as `palate evaluate all` leaves it, of one scenario."""
+    scored(folder / "recommend", seed, worse)
+    (folder / "suite.json").write_text("{}")
+    return folder
+
+
+def test_whole_suites_are_compared_and_gated_by_names_that_begin_with_the_scenario(tmp_path: Path) -> None:
+    good, worse = suite(tmp_path / "good", 0), suite(tmp_path / "worse", 1, worse=0.95)
+    [row] = compare(good, worse)
+    assert (row.name, row.sure, row.said) == ("recommend/ease/ndcg", True, "worse")
+    (tmp_path / "bars.toml").write_text('"recommend/ease/ndcg" = {least = 0.5}\n')
+    assert [gate(one, tmp_path / "bars.toml")[0].passed for one in (good, worse)] == [True, False]
+    with pytest.raises(PalateError, match="no metric in common"):
+        compare(good, scored(tmp_path / "alone", 0))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "suite.json").write_text("{}")
+    with pytest.raises(PalateError, match="no finished run"):
+        compare(good, tmp_path / "empty")
+
+
+def test_bars_of_a_run_pass_its_reruns_and_stop_what_is_five_percent_worse(tmp_path: Path) -> None:
+    bars = tmp_path / "bars.toml"
+    bars.write_text(bars_of(scored(tmp_path / "first", 0)))
+    assert '"ease/ndcg" = {least = 0.4' in bars.read_text()
+    passed = [gate(scored(tmp_path / str(seed), seed), bars)[0].passed for seed in range(1, 21)]
+    assert all(passed)
+    assert not gate(scored(tmp_path / "worse", 30, worse=0.95), bars)[0].passed
+
+
+def test_a_run_has_bars_on_the_side_that_is_worse_and_none_for_its_clock(tmp_path: Path) -> None:
+    metrics = {
+        "a/ndcg": Metric(0.5, (0.4, 0.6), 9),
+        "a/fid": Metric(3.0, (2.0, 4.0), 9),
+        "a/p50_ms": Metric(3.0, (2.0, 4.0), 9),
+        "a/exposure_gini": Metric(0.5, (0.4, 0.6), 9),
+        "a/unheard-of": Metric(0.5, (0.4, 0.6), 9),
+    }
+    lines = bars_of(run(tmp_path / "run", metrics=metrics)).splitlines()
+    assert lines[1:] == ['"a/fid" = {most = 4}', '"a/ndcg" = {least = 0.4}']
+
+
+def test_the_commands_say_what_is_wrong_in_one_line_and_answer_json(tmp_path: Path) -> None:
+    good, worse = scored(tmp_path / "good", 0), scored(tmp_path / "worse", 1, worse=0.95)
+    told = CliRunner().invoke(app, ["evaluate", "compare", str(good), str(worse), "--json"])
+    [row] = json.loads(told.output)["differences"]
+    assert (row["metric"], row["second_is"]) == ("ease/ndcg", "worse")
+    shown = CliRunner().invoke(app, ["evaluate", "compare", str(good), str(worse)])
+    assert "1 of 1 metrics differ for sure" in shown.output
+    written = CliRunner().invoke(app, ["evaluate", "bars", str(good)])
+    (tmp_path / "bars.toml").write_text(written.output)
+    gated = CliRunner().invoke(app, ["evaluate", "gate", str(worse), "--bars", str(tmp_path / "bars.toml"), "--json"])
+    assert gated.exit_code == 1
+    assert json.loads(gated.output)["passed"] is False
+    for wrong in (tmp_path / "nowhere", tmp_path / "bars.toml"):
+        failed = CliRunner().invoke(app, ["evaluate", "compare", str(good), str(wrong)])
+        assert isinstance(failed.exception, PalateError)
+        assert failed.exception.hint
+    listed = CliRunner().invoke(app, ["evaluate", "--list"])
+    assert listed.exit_code == 0
+    assert "red-team" in listed.output

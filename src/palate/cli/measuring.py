@@ -24,19 +24,45 @@ def run_folder(scenario: str) -> Path:
     return home / "runs" / time.strftime(f"{scenario}-%Y%m%d-%H%M%S")
 
 
+def list_and_end(wanted: bool) -> None:
+    if wanted:
+        scenarios()
+        raise typer.Exit
+
+
+def listed(
+    wanted: Annotated[
+        bool, typer.Option("--list", help="What can be measured; then end.", is_eager=True, callback=list_and_end)
+    ] = False,
+) -> None:
+    """Measure the methods, with intervals, and write a page about it."""
+    del wanted  # its callback has done it
+
+
 def evaluate_gemrec(
-    data: Annotated[Path, typer.Option("--data", help="A folder with GEMRec's features, roster and prompts.")],
+    data: Annotated[
+        Path | None, typer.Option("--data", help="A folder with GEMRec's features, roster and prompts.")
+    ] = None,
+    hub: Hub = None,
     seed: Annotated[int, typer.Option("--seed", help="Which random splits.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the run's plain files; the home's runs/ by default.")
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Identify and find on GEMRec's real features: every method, with 95 % intervals."""
+    """Identify and find on GEMRec's real features (--data), and its open questions with made people (--hub too)."""
     from palate.cli import printing
+    from palate.errors import PalateError
     from palate.evaluate.gemrec import evaluate_gemrec as measure
+    from palate.evaluate.gemrec_people import evaluate_home
 
-    answer = measure(data, seed=seed, out=out or run_folder("gemrec"))
+    folder = out or run_folder("gemrec")
+    if data is not None:
+        answer = measure(data, seed=seed, out=folder)
+    elif (home := home_of(hub)) is not None:
+        answer = evaluate_home(home, seed=seed, out=folder)
+    else:
+        raise PalateError("nothing_to_measure", "neither a folder of data nor a hub is named", hint="--data or --hub")
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 
@@ -211,12 +237,13 @@ SCENARIO_COMMANDS = {
 
 
 def compare(
-    first: Annotated[Path, typer.Argument(help="The folder of a run.")],
-    second: Annotated[Path, typer.Argument(help="The folder of another run of the same scenario.")],
+    first: Annotated[Path, typer.Argument(help="The folder of a run, or of `palate evaluate all`.")],
+    second: Annotated[Path, typer.Argument(help="The folder of another one.")],
     by: Annotated[str, typer.Option("--by", help="The correction for many metrics: holm, or bh.")] = "holm",
+    most: Annotated[int, typer.Option("--most", min=1, help="Rows that are shown, the surest first.")] = 40,
     json: AsJson = False,
 ) -> None:
-    """What differs between two runs, and whether it is more than noise."""
+    """What differs between two runs (or two folders of `evaluate all`), and whether it is more than noise."""
     from palate.cli import printing
     from palate.evaluate.runs import compare as differences
 
@@ -224,13 +251,19 @@ def compare(
     if json:
         rows = [
             {"metric": row.name, "first": row.first.value, "second": row.second.value}
-            | {"p": row.p, "adjusted": row.adjusted, "paired": row.paired, "sure": row.sure}
+            | {
+                "p": row.p,
+                "adjusted": row.adjusted,
+                "paired": row.paired,
+                "sure": row.sure,
+                "second_is": row.said or "alike",
+            }
             for row in found
         ]
         printing.as_json({"differences": rows})
         return
     printing.table(
-        ("metric", "first", "second", "change", "p", "corrected", ""),
+        ("metric", "first", "second", "change", "p", "corrected", "second is"),
         [
             (
                 row.name,
@@ -239,12 +272,57 @@ def compare(
                 f"{row.change:+.4g}",
                 f"{row.p:.3g}" + (" by case" if row.paired else ""),
                 f"{row.adjusted:.3g}",
-                "sure" if row.sure else "",
+                row.said,
             )
-            for row in found
+            for row in found[:most]
         ],
     )
-    printing.note(f"sure: chance alone would hardly part them so far, with so many metrics looked at ({by}, 5 %)")
+    sure = sum(row.sure for row in found)
+    printing.note(
+        f"{sure} of {len(found)} metrics differ for sure: by chance alone, with so many looked at, hardly any would "
+        f"({by}, 5 %)" + (f"; the {most} surest are shown, --most shows more" if len(found) > most else "")
+    )
+
+
+def bars(
+    run: Annotated[Path, typer.Argument(help="The folder of a run, or of `palate evaluate all`.")],
+) -> None:
+    """A run as bars for those to come, as TOML: `palate evaluate bars RUN > bars.toml`."""
+    from palate.cli import printing
+    from palate.evaluate.runs import bars_of
+
+    printing.line(bars_of(run).rstrip())
+
+
+def survey(
+    out: Annotated[Path, typer.Argument(help="The folder of the survey: survey.html, survey.csv, pictures.")],
+    answers: Annotated[
+        list[Path] | None, typer.Option("--answers", help="Answers that people saved; may be given many times.")
+    ] = None,
+    people: Annotated[int, typer.Option("--people", min=1, max=500, help="How many are asked five questions.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Who is asked what.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """CGI's survey on the pocket hub: a page of questions with pictures, and win rates from what people answered."""
+    from palate.cli import printing
+    from palate.evaluate.identification_banked import banked
+    from palate.evaluate.survey import shares, write_survey
+
+    asked = not answers
+    found = (
+        write_survey(banked(split=seed), out, people=people, seed=seed) if asked else shares(out, answers or [], seed)
+    )
+    if json:
+        printing.as_json({"metrics": {name: metric.as_json() for name, metric in found.items()}})
+        return
+    rows = [
+        (name.rpartition("/")[0], f"{one.value:.3f}", f"{one.ci95[0]:.3f} to {one.ci95[1]:.3f}")
+        for name, one in sorted(found.items(), key=lambda item: -item[1].value)
+    ]
+    printing.table(("method", "win rate", "95 % interval"), rows)
+    if asked:
+        printing.note("these are the choices of a program that sees colours and edges only, and of nobody else")
+        printing.note(f"people answer {out / 'survey.html'}; then: palate evaluate survey {out} --answers FILE")
 
 
 def gate(

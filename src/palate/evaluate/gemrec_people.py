@@ -16,6 +16,7 @@ better for the effort can be learned from them, not how pleased anybody would be
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from palate.errors import PalateError
 from palate.evaluate.gemrec_find import Hub as Gemrec
 from palate.evaluate.intervals import bootstrap, paired
-from palate.evaluate.report import Metric
+from palate.evaluate.report import Metric, Report, write_run
 from palate.find.scores import clip_score, gre_score, mcos, norm_clip, norm_mcos, norm_pop
 from palate.metrics.picture_sets import vendi
 
@@ -190,6 +191,18 @@ def evaluate_people(
     metrics |= by_domain(grid, values, seed)
     metrics |= carried(grid, liked, taken, seed)
     return metrics, tables_of(grid, metrics, counts, models)
+
+
+def evaluate_home(folder: Path, *, people: int = 100, seed: int = 0, out: Path | None = None) -> Report:
+    """The same on a hub's own models, as a run."""
+    began = time.perf_counter()
+    metrics, tables = evaluate_people(of_home(folder), people, seed)
+    where = None if out is None else str(out)
+    left_out = {"GEMRec's own models and prompts": "need its features (--data or --data-dir DIR)"}
+    report = Report("gemrec", metrics, people, 0, time.perf_counter() - began, where, tables, left_out)
+    if out is not None:
+        write_run(out, {"scenario": "gemrec", "of": "hub", "people": people, "seed": seed}, [], [], report)
+    return report
 
 
 def metric_name(grid: Grid, way: str, kind: str, models: int) -> str:

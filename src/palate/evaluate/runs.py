@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from palate.errors import PalateError
+from palate.evaluate.measures import measure_of
 from palate.evaluate.paired import CORRECTIONS, compared_by_case, sign_flip
 from palate.evaluate.report import Metric
 
 WIDTH_OF_95 = 2 * 1.959964
 """How many standard errors a 95 % interval is wide."""
 SURE = 0.05
+SUMMARY, SUITE = "summary.json", "suite.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,16 @@ class Difference:
     def change(self) -> float:
         return self.second.value - self.first.value
 
+    @property
+    def said(self) -> str:
+        """Where it is sure: whether the second is better, by the measure's own direction."""
+        measure = measure_of(self.name, {})
+        if not self.sure:
+            return ""
+        if measure is None or measure.better == "neither":
+            return "differs"
+        return "better" if (self.change > 0) == (measure.better == "higher") else "worse"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -51,20 +63,42 @@ class Verdict:
 def read_run(folder: Path) -> tuple[str, dict[str, Metric]]:
     """The scenario and the metrics of a run's `summary.json`."""
     try:
-        said = json.loads((folder / "summary.json").read_text())
+        said = json.loads((folder / SUMMARY).read_text())
         metrics = {
             name: Metric(row["value"], (row["ci95"][0], row["ci95"][1]), row["n"])
             for name, row in said["metrics"].items()
         }
         return said["scenario"], metrics
-    except FileNotFoundError:
-        raise PalateError("no_run", "there is no run here: summary.json is missing", about=str(folder)) from None
+    except (FileNotFoundError, NotADirectoryError):
+        hint = "the folder that `--out` named, or one of those in the home's runs/"
+        raise PalateError(
+            "no_run", "there is no run here: summary.json is missing", about=str(folder), hint=hint
+        ) from None
     except (json.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise PalateError("run_unreadable", f"summary.json is not a run's: {error}", about=str(folder)) from None
 
 
+def parts(folder: Path) -> dict[str, Path]:
+    """The runs in a folder by the beginning of their metrics' names: `recommend/` and others of a suite, or the run."""
+    if not (folder / SUITE).is_file():
+        return {"": folder}
+    inside = sorted(file.parent for file in folder.glob(f"*/{SUMMARY}"))
+    if not inside:
+        raise PalateError("no_run", "this suite has no finished run", about=str(folder))
+    return {f"{part.name}/": part for part in inside}
+
+
+def metrics_of(folder: Path) -> dict[str, Metric]:
+    """Of a run, or of all runs of a suite, `recommend/ease/ndcg@10`."""
+    return {
+        f"{before}{name}": metric
+        for before, part in parts(folder).items()
+        for name, metric in read_run(part)[1].items()
+    }
+
+
 def compare(first: Path, second: Path, *, by: str = "holm") -> list[Difference]:
-    """Metrics that both runs have, the surest difference first.
+    """Metrics that both runs (or suites of runs) have, the surest difference first.
 
     Where both runs kept a metric's values by case, and the cases are the same, signs are flipped case by case;
     elsewhere the runs are taken as independent, which is cautious. `holm` keeps the chance that any `sure` is wrong
@@ -74,11 +108,22 @@ def compare(first: Path, second: Path, *, by: str = "holm") -> list[Difference]:
         raise PalateError(
             "unknown_correction", f"there is no correction '{by}'", hint=f"one of {', '.join(CORRECTIONS)}"
         )
-    (scenario, before), (other, after) = read_run(first), read_run(second)
-    if scenario != other:
-        raise PalateError("runs_differ", f"a run of '{scenario}' and one of '{other}' have nothing to compare")
+    one, two = parts(first), parts(second)
+    if "" in one and "" in two:
+        scenario, other = read_run(first)[0], read_run(second)[0]
+        if scenario != other:
+            raise PalateError("runs_differ", f"a run of '{scenario}' and one of '{other}' have nothing to compare")
+    before, after = metrics_of(first), metrics_of(second)
     shared = [name for name in before if name in after]
-    cases = compared_by_case(first, second)
+    if not shared:
+        hint = "a run with a run of its scenario, or the folder of `palate evaluate all` with another"
+        raise PalateError("runs_differ", "they have no metric in common", about=f"{first}, {second}", hint=hint)
+    cases = {
+        f"{part}{name}": pair
+        for part in one
+        if part in two
+        for name, pair in compared_by_case(one[part], two[part]).items()
+    }
     p = {name: sign_flip(*cases[name]) if name in cases else p_value(before[name], after[name]) for name in shared}
     adjusted = dict(zip(shared, CORRECTIONS[by]([p[name] for name in shared]), strict=True))
     return [
@@ -99,13 +144,29 @@ def p_value(first: Metric, second: Metric) -> float:
 
 
 def gate(run: Path, bars: Path) -> list[Verdict]:
-    """Each bar of a TOML file: `"ease/ndcg@10" = {least = 0.09}`, or `most`.
+    """Each bar of a TOML file: `"ease/ndcg@10" = {least = 0.09}`, or `most`; of a suite, `"recommend/ease/ndcg@10"`.
 
     A bar is missed where the whole interval lies on the wrong side of it, so that noise does not stop a team; with
     `strict = true` where the value does. A metric that the run lacks misses its bar.
     """
-    _, metrics = read_run(run)
+    metrics = metrics_of(run)
     return [verdict(name, bar, metrics.get(name)) for name, bar in read_bars(bars).items()]
+
+
+def bars_of(run: Path) -> str:
+    """A run as the bars of those to come: what is better when higher stays above its interval's lower end.
+
+    Costs by the clock belong to a machine, and what has no better direction has no bar; differences have none either.
+    """
+    lines = ["# written by `palate evaluate bars`; take out what does not matter to you"]
+    for name, metric in sorted(metrics_of(run).items()):
+        measure = measure_of(name, {})
+        if measure is None or measure.better == "neither" or measure.aspect == "cost" or "-less-" in name:
+            continue
+        side, end = ("least", metric.ci95[0]) if measure.better == "higher" else ("most", metric.ci95[1])
+        if math.isfinite(end) and metric.ci95[0] < metric.ci95[1]:
+            lines.append(f"{json.dumps(name, ensure_ascii=False)} = {{{side} = {end:.6g}}}")
+    return "\n".join(lines) + "\n"
 
 
 def read_bars(path: Path) -> dict[str, dict[str, Any]]:

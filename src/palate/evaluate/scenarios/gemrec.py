@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
-from palate.evaluate.report import Report, write_run
+from palate.evaluate.report import Report
 from palate.evaluate.scenario import Scenario, Size, Specification
 
 FEATURES = "gemrec/clip_vit_l14.npz"
@@ -14,21 +13,17 @@ PEOPLE = 100
 
 def run(asked: Specification) -> Report:
     from palate.evaluate.gemrec import evaluate_gemrec
-    from palate.evaluate.gemrec_people import evaluate_people, of_home
+    from palate.evaluate.gemrec_people import evaluate_home
 
-    began = time.perf_counter()
-    report = Report("gemrec", {}, 0, 0, 0.0)
-    if asked.data is not None and (asked.data / FEATURES).exists():
-        report = evaluate_gemrec(asked.folder("gemrec"), seed=asked.seed, splits=asked.cases, out=asked.out)
-    else:
-        report = replace(report, left_out={"GEMRec's own models and prompts": f"need {FEATURES} (--data-dir DIR)"})
-    if asked.hub is not None:
-        metrics, tables = evaluate_people(of_home(asked.hub), PEOPLE, asked.seed)
-        report = replace(report, metrics={**report.metrics, **metrics}, tables={**report.tables, **tables})
-        report = replace(report, cases=report.cases + PEOPLE, took_s=time.perf_counter() - began)
-    if asked.out is not None and not report.run:
-        write_run(asked.out, asked.as_json(), [], [], report)
-    elif asked.out is not None:
+    own = None if asked.hub is None else evaluate_home(asked.hub, people=PEOPLE, seed=asked.seed, out=asked.out)
+    if asked.data is None or not (asked.data / FEATURES).exists():
+        assert own is not None
+        return own
+    report = evaluate_gemrec(asked.folder("gemrec"), seed=asked.seed, splits=asked.cases, out=asked.out)
+    if own is not None:
+        both = {"metrics": {**report.metrics, **own.metrics}, "tables": {**report.tables, **own.tables}}
+        report = replace(report, **both, cases=report.cases + own.cases, took_s=report.took_s + own.took_s)
+    if asked.out is not None:
         report.write(asked.out)
     return report
 
