@@ -96,6 +96,7 @@ ROWS: dict[str, Row] = {
     "POST /api/v1/taste/reset": Row(200, 200, 200, None, "choose"),
     "GET /api/v1/recommend": Row(200, 200, 200),
     "POST /api/v1/converse": Row(200, 200, 200, {"said": "a red circle"}),
+    "GET /api/v1/converse": Row(200, 200, 200),
     "GET /api/v1/converse/{id}": Row(200, 404, 404),
     "DELETE /api/v1/converse/{id}": Row(204, 404, 404),
     "POST /api/v1/personalise": Row(202, 202, 202, {"count": 1}, "draw"),

@@ -95,9 +95,6 @@ def require_described(path: str, about: dict[str, Any], answer: Any) -> None:
     if answer.status_code == 405:  # `..` leads to another address
         return
     said = about["responses"].get(str(answer.status_code))
-    if path.startswith("/v1") and answer.status_code >= 400:
-        assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
-        return
     if path == "/metrics":
         return
     assert said is not None, (path, answer.status_code, answer.text[:300])

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from typing import Any
 
 from serving_world import World
+from sqlalchemy import select
 from starlette.testclient import TestClient
+
+from palate.catalogue import tables
+from palate.people import talks
 
 CONVERSE = "/api/v1/converse"
 
@@ -71,3 +78,47 @@ def test_a_talk_is_its_persons_alone_and_forgotten_with_them(world: World) -> No
     assert b.delete(f"{CONVERSE}/{talk}").status_code == 404
     assert a.delete("/api/v1/me").status_code == 204
     assert talk not in world.serving.talks._held
+    with world.serving.home.read() as connection:
+        assert talks.of_talk(connection, talk, id) == []
+
+
+def restart(world: World) -> None:
+    """What a service that was started again has in memory: nothing."""
+    world.serving.talks._held.clear()
+
+
+def test_a_restart_goes_on_where_the_talk_was(world: World) -> None:
+    client = world.owner
+    talk = say(client, "a red circle")["talk"]
+    say(client, "I like the first", talk)
+    say(client, "nonsense, and more so", talk)
+    before = client.get(f"{CONVERSE}/{talk}").json()
+    restart(world)
+    assert client.get(f"{CONVERSE}/{talk}").json() == before
+    assert "Kept" not in say(client, "undo", talk)["exchange"]["text"]
+    restart(world)
+    undone = say(client, "undo", talk)["exchange"]
+    assert "I like the first" in undone["text"]
+    assert [choice["kind"] for choice in client.get("/api/v1/choices").json()["items"]] == ["skip", "like"]
+    restart(world)
+    assert "number 1 of 3" in say(client, "why this model?", talk)["exchange"]["text"]
+    other = say(client, "a blue square")["talk"]
+    cards = client.get(CONVERSE).json()["items"]
+    assert [(card["id"], card["first"]) for card in cards] == [(other, "a blue square"), (talk, "a red circle")]
+    assert cards[1]["exchanges"] == 6
+
+
+def test_kept_talks_are_their_persons_alone_taken_along_and_erased(world: World) -> None:
+    id = world.person("A")
+    a, b = world.browser(id), world.browser(world.person("B"))
+    talk, over = say(a, "a red circle")["talk"], say(a, "a green triangle")["talk"]
+    restart(world)
+    assert b.get(f"{CONVERSE}/{talk}").status_code == b.delete(f"{CONVERSE}/{talk}").status_code == 404
+    assert b.get(CONVERSE).json() == {"items": [], "total": 0}
+    assert a.delete(f"{CONVERSE}/{over}").status_code == 204
+    archive = zipfile.ZipFile(io.BytesIO(a.get("/api/v1/me/export").content))
+    [taken] = json.loads(archive.read("talks.json"))
+    assert [exchange["said"] for exchange in taken["exchanges"]] == ["a red circle"]
+    a.delete("/api/v1/me")
+    with world.serving.home.read() as connection:
+        assert connection.execute(select(tables.exchanges)).first() is None

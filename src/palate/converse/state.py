@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -111,6 +111,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Back:
+    """How the lasting effect of an exchange is taken back: pictures to skip, words to want again or no more."""
+
+    skip: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One thing said, how it was understood, what was wanted after it, and the answer."""
 
@@ -119,12 +128,40 @@ class Exchange:
     intent: Intent
     wanted: Wanted
     reply: Reply
+    back: Back | None = None
 
     def as_json(self) -> dict[str, Any]:
         told = asdict(self)
+        del told["back"]
         told["wanted"] |= {"prompt": self.wanted.prompt, "negative": self.wanted.negative}
         told["reply"]["text"] = self.reply.text
         return told
+
+
+def exchange_of(told: Mapping[str, Any]) -> Exchange:
+    """An exchange again from `asdict`, which a database or a file has kept."""
+    wanted, reply, back = told["wanted"], told["reply"], told["back"]
+    asked = reply["question"]
+    return Exchange(
+        told["number"],
+        told["said"],
+        told["intent"],
+        Wanted(**{**_tuples(wanted), "changes": tuple(Change(**change) for change in wanted["changes"])}),
+        Reply(
+            **{
+                **_tuples(reply),
+                "claims": tuple(Claim(**_tuples(claim)) for claim in reply["claims"]),
+                "models": tuple(Thing(**thing) for thing in reply["models"]),
+                "pictures": tuple(Thing(**thing) for thing in reply["pictures"]),
+                "question": None if asked is None else Question(**_tuples(asked)),
+            }
+        ),
+        None if back is None else Back(**_tuples(back)),
+    )
+
+
+def _tuples(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
 
 
 @dataclass(frozen=True, slots=True)

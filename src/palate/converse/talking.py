@@ -12,7 +12,7 @@ from palate.converse.choosing import chosen, worded
 from palate.converse.grounding import quoting
 from palate.converse.hearing import LAST, LONGEST, TALKED_OF, Heard, hear
 from palate.converse.speaking import Speaker
-from palate.converse.state import Claim, Exchange, Kind, Question, Reply, Talk, Thing, Wanted
+from palate.converse.state import Back, Claim, Exchange, Kind, Question, Reply, Talk, Thing, Wanted
 from palate.converse.times import span_of
 from palate.converse.tools import Found, Tools
 from palate.errors import PalateError
@@ -44,15 +44,16 @@ class Conversing:
         draws: bool = True,
         speaker: Speaker | None = None,
         now: Callable[[], datetime] | None = None,
+        talk: Talk | None = None,
     ) -> None:
         self.tools = tools
         self.speaker = speaker
         self._failures = 0
-        self.talk = Talk(tools.person)
+        self.talk = talk or Talk(tools.person)
         self._draws = draws
         self._now = now or (lambda: datetime.now(UTC).astimezone())
-        self._taken_back: list[Callable[[], object] | None] = []
-        """How each exchange's lasting effect is taken back, if it had one."""
+        self._back: Back | None = None
+        """How what is being done now is taken back, if it has a lasting effect."""
 
     def say(self, said: str) -> Exchange:
         """Understand, act, answer. An error becomes a note, and what was wanted stays as it was."""
@@ -62,7 +63,7 @@ class Conversing:
         if len(self.talk.exchanges) >= MOST_EXCHANGES:
             raise PalateError("conversation_long", f"a conversation ends after {MOST_EXCHANGES} messages")
         heard, fallback = self._hear(said)
-        self._back: Callable[[], object] | None = None
+        self._back = None
         if heard.intent == "undo":
             return self._undo(said)
         try:
@@ -71,8 +72,8 @@ class Conversing:
             hint = f" ({error.hint})" if error.hint else ""
             return self._told(heard.intent, said, self.talk.wanted, Reply(notes=(f"{error.message}{hint}.",)))
         exchange = self._told(heard.intent, said, wanted, self._worded(said, reply, fallback))
+        exchange = replace(exchange, back=self._back)
         self.talk = self.talk.after(exchange)
-        self._taken_back.append(self._back)
         return exchange
 
     def _hear(self, said: str) -> tuple[Heard, str | None]:
@@ -146,8 +147,7 @@ class Conversing:
         if re.search(r"\bnone of\b|\bany of\b", heard.said.lower()):
             for thing in self.talk.shown("picture"):
                 self.tools.choose(thing.id, "dislike")
-            pictures = [thing.id for thing in self.talk.shown("picture")]
-            self._back = lambda: [self.tools.choose(id, "skip") for id in pictures]
+            self._back = Back(skip=tuple(thing.id for thing in self.talk.shown("picture")))
             note = "Then say what should be otherwise, or “something else”."
             return wanted, Reply(notes=("Kept: none of them.", note), tools=("choose",))
         reference = heard.reference
@@ -157,7 +157,7 @@ class Conversing:
             return wanted, self._reply(found, "facts")
         picture = self._picture(TALKED_OF if reference is None else reference.place)
         found = self.tools.choose(picture.id, "like" if heard.likes else "dislike")
-        self._back = lambda: self.tools.choose(picture.id, "skip")
+        self._back = Back(skip=(picture.id,))
         if not heard.likes:
             return wanted, replace(self._reply(found, "choose"), notes=("What should be otherwise?",))
         wanted = replace(wanted, picture=picture.id)
@@ -192,11 +192,11 @@ class Conversing:
             raise PalateError("not_understood", "I did not understand what you like", hint="“I like watercolour”")
         if re.search(r"\bforget that i\b", plain):
             found = self.tools.remember(drop=words)
-            self._back = lambda: self.tools.remember(more=words)
+            self._back = Back(more=tuple(words))
         else:
             less = bool(_DISLIKES.search(plain))
             found = self.tools.remember(more=[] if less else words, less=words if less else [])
-            self._back = lambda: self.tools.remember(drop=words)
+            self._back = Back(drop=tuple(words))
         return self.talk.wanted, replace(self._reply(found, "remember"), notes=("Kept.",))
 
     def _draw(self, heard: Heard) -> tuple[Wanted, Reply]:
@@ -211,17 +211,23 @@ class Conversing:
     def _undo(self, said: str) -> Exchange:
         if not self.talk.exchanges:
             return self._told("undo", said, Wanted(), Reply(notes=("There is nothing to undo.",)))
-        undone, back = self.talk.exchanges[-1], None
+        undone = self.talk.exchanges[-1]
         while self.talk.exchanges:  # what only told something is no step: the step before it is meant
-            undone, back = self.talk.exchanges[-1], self._taken_back.pop()
+            undone = self.talk.exchanges[-1]
             self.talk = self.talk.undone()
-            if back is not None or undone.wanted != self.talk.wanted or "draw" in undone.reply.tools:
+            if undone.back is not None or undone.wanted != self.talk.wanted or "draw" in undone.reply.tools:
                 break
-        if back is not None:
-            back()
+        if undone.back is not None:
+            self._take_back(undone.back)
         note = f"Undone: “{undone.said[:80]}”."
         models, pictures = self.talk.shown("model"), self.talk.shown("picture")
         return self._told("undo", said, self.talk.wanted, Reply(models=models, pictures=pictures, notes=(note,)))
+
+    def _take_back(self, back: Back) -> None:
+        for picture in back.skip:
+            self.tools.choose(picture, "skip")
+        if back.more or back.drop:
+            self.tools.remember(more=list(back.more), drop=list(back.drop))
 
     def _to_ask(self, wanted: Wanted) -> Question | None:
         """What the person once said they like, where they did not ask for it now; else what would tell most."""

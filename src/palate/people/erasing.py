@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Table, delete, select
 from palate.catalogue import choices as choice_rows
 from palate.catalogue import conversations, tables
 from palate.catalogue.home import Home
-from palate.people import entering, holdings, persons
+from palate.people import entering, holdings, persons, talks
 from palate.people.persons import OWNER
 
 IDS_A_STATEMENT = 900
@@ -59,6 +59,7 @@ def _facts(connection: Connection, person: str) -> dict[str, Any]:
             {**asdict(one), "turns": [asdict(turn) for turn in conversations.turns_of(connection, one.id)]}
             for one in conversations.of_person(connection, person)
         ],
+        "talks": talks.told(connection, person),
         "taste": asdict(conversations.stated(connection, person)),
         "keys": [{"id": key.id, "name": key.name, "scopes": key.scopes, "made": key.made} for key in keys],
     }
@@ -86,7 +87,7 @@ def erase(home: Home, person: str) -> None:
         found = persons.get(connection, person)
         uploads = [upload.id for upload in holdings.uploads_of(connection, person)]
         pictures = _forget_drawings(connection, person)
-        for table in (tables.visits, tables.keys, tables.uploads, tables.errands, tables.holdings):
+        for table in (tables.holdings, tables.visits, tables.keys, tables.uploads, tables.errands, tables.exchanges):
             connection.execute(delete(table).where(table.c.person_id == person))
         conversations.forget(connection, person)
         others = select(tables.persons.c.id).where(tables.persons.c.role == "owner", tables.persons.c.id != person)
@@ -97,7 +98,7 @@ def erase(home: Home, person: str) -> None:
     for id in uploads:
         (home.uploads / id).unlink(missing_ok=True)
     for id in pictures:
-        home.blobs.path(id).unlink(missing_ok=True)
+        home.blobs.remove(id)
         for thumb in (home.derived / "thumbs").glob(f"*/{id[:2]}/{id}"):
             thumb.unlink(missing_ok=True)
 

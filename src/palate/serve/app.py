@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from palate.people import errands as errand_rows
 from palate.people.auditing import Entry
 from palate.serve import asking, images, looking, making, personal, sign_in, steering, talking, tools
-from palate.serve.errors import SAID, answer_errors
+from palate.serve.errors import SAID, SAID_TO_PROGRAMS, answer_errors
 from palate.serve.guarding import Guard
 from palate.serve.serving import Here, Owning, Serving
 
@@ -70,12 +70,12 @@ def routes_only() -> FastAPI:
     )
     for part in (sign_in, looking, asking, making, steering, personal, talking):
         app.include_router(part.routes, prefix="/api/v1", responses=SAID)
-    app.include_router(images.routes, prefix="/v1")
+    app.include_router(images.routes, prefix="/v1", responses=SAID_TO_PROGRAMS)
     app.include_router(tools.routes, responses=SAID)
     app.get(
         "/metrics",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={**SAID, 200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         tags=["running"],
     )(metrics)
     answer_errors(app)

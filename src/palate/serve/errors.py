@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from palate.errors import PalateError
 from palate.serve.rates import TooOftenError
-from palate.serve.shapes import Refusal
+from palate.serve.shapes import ProgramRefusal, Refusal
 
 log = logging.getLogger("palate.serve")
 
@@ -67,6 +67,9 @@ SAID: dict[int | str, dict[str, Any]] = {
         429: "Too often, or more than a day's share",
         503: "Too much is under way",
     }.items()
+}
+SAID_TO_PROGRAMS: dict[int | str, dict[str, Any]] = {
+    status: {**about, "model": ProgramRefusal} for status, about in SAID.items()
 }
 
 

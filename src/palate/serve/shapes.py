@@ -422,6 +422,19 @@ class ImagesOrder(BaseModel):
     """A label of the caller's own; who asks is said by the key."""
 
 
+class ProgramTrouble(Shape):
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ProgramRefusal(Shape):
+    """What answers of 4xx and 5xx under `/v1` hold, as OpenAI has it."""
+
+    error: ProgramTrouble
+
+
 class ImageMade(Shape):
     b64_json: str
     revised_prompt: str

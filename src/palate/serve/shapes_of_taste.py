@@ -187,6 +187,14 @@ class Said(Shape):
     exchange: Exchange
 
 
+class TalkCard(Shape):
+    id: str
+    first: str
+    """What was said first."""
+    exchanges: int
+    at: float
+
+
 class Talk(Shape):
     talk: str
     exchanges: list[Exchange]

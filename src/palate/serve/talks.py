@@ -1,18 +1,19 @@
-"""Talks that are under way, in memory: a restart of the service begins them anew; what was chosen in them is kept."""
+"""Talks that are under way, in memory, and each exchange in the catalogue: a restarted service goes on with them."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from palate.converse.speaking import open_speaker
-from palate.converse.state import Exchange, Thing
+from palate.converse.state import Exchange, Talk, Thing, exchange_of
 from palate.converse.talking import Conversing
 from palate.converse.tools import Tools
 from palate.find.hub import Hub
+from palate.people import talks as rows
 from palate.people.gate import Principal, unknown
 from palate.people.secrets import fresh_id
 from palate.serve.errands import Errands, finished, pictures_of
@@ -77,33 +78,63 @@ class Talks:
         self.answering.shutdown(wait=True, cancel_futures=True)
 
     def begin(self, principal: Principal) -> str:
-        tools = ServedTools(self._studio, self._shelf, self._errands, principal)
-        held = Held(principal.person, tools, ServedTalk(tools, speaker=self._opened_speaker()))
         id = fresh_id()
-        with self._lock:
-            self._held[id] = held
-            while len(self._held) > MOST_TALKS:
-                self._held.popitem(last=False)
+        self._hold(id, Held(principal.person, *self._talk(principal, None)))
         return id
 
-    def get(self, id: str, person: str) -> Held:
+    def get(self, id: str, principal: Principal) -> Held:
+        """The talk as it is held, else as it was kept; somebody else's does not exist."""
         with self._lock:
             held = self._held.get(id)
-            if held is None or held.person != person:
-                raise unknown("talk")
-            self._held.move_to_end(id)
+            if held is not None:
+                self._held.move_to_end(id)
+        held = held or self._restored(id, principal)
+        if held is None or held.person != principal.person:
+            raise unknown("talk")
+        return held
+
+    def _restored(self, id: str, principal: Principal) -> Held | None:
+        with self._studio.home.read() as connection:
+            kept = rows.of_talk(connection, id, principal.person)
+        if not kept:
+            return None
+        told = [exchange_of(said.body) for said in kept]
+        talk = Talk(principal.person, holding(told, [said.holds for said in kept]))
+        return self._hold(id, Held(principal.person, *self._talk(principal, talk), told))
+
+    def _talk(self, principal: Principal, talk: Talk | None) -> tuple[ServedTools, ServedTalk]:
+        tools = ServedTools(self._studio, self._shelf, self._errands, principal)
+        return tools, ServedTalk(tools, speaker=self._opened_speaker(), talk=talk)
+
+    def _hold(self, id: str, held: Held) -> Held:
+        """Whoever came first is kept, where two restore it at the same time."""
+        with self._lock:
+            held = self._held.setdefault(id, held)
+            while len(self._held) > MOST_TALKS:
+                self._held.popitem(last=False)
         return held
 
     def say(self, id: str, principal: Principal, said: str) -> Exchange:
         """One thing after the other, each with the rights of whoever says it now."""
-        held = self.get(id, principal.person)
+        held = self.get(id, principal)
         with held.lock:
             held.tools.principal = principal
             exchange = held.talk.say(said)
+            kept = rows.Said(len(held.told) + 1, len(held.talk.talk.exchanges), asdict(exchange))
+            with self._studio.home.write() as connection:
+                rows.put(connection, id, principal.person, kept)
             held.told.append(exchange)
         return exchange
 
+    def listed(self, person: str) -> list[rows.Card]:
+        with self._studio.home.read() as connection:
+            return rows.listed(connection, person)
+
     def forget(self, person: str, id: str | None = None) -> None:
+        """One talk, or from memory all of a person's whose rows are gone."""
+        if id is not None:
+            with self._studio.home.write() as connection:
+                rows.forget(connection, person, id)
         with self._lock:
             mine = [key for key, held in self._held.items() if held.person == person and id in (None, key)]
             for key in mine:
@@ -113,3 +144,16 @@ class Talks:
         if not self._speaker:
             self._speaker.append(open_speaker(self._studio.settings.writer))
         return self._speaker[0]
+
+
+def holding(told: Sequence[Exchange], holds: Sequence[int]) -> tuple[Exchange, ...]:
+    """What of a talk still holds, from all that was told and how many exchanges held after each.
+
+    What was undone falls from the end, and what only failed to be understood never came to hold.
+    """
+    kept: list[Exchange] = []
+    for exchange, count in zip(told, holds, strict=True):
+        if count > len(kept):
+            kept.append(exchange)
+        del kept[count:]
+    return tuple(kept)

@@ -231,7 +231,14 @@ class Exchanged(Response):
 @routes.post(
     "/mcp",
     response_class=Exchanged,
-    responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}, 202: {"description": "Heard"}},
+    responses={
+        200: {"content": {"application/json": {"schema": {"type": "object"}}}},
+        202: {"description": "Heard"},
+        **{
+            status: {"description": what, "content": {"application/json": {"schema": {"type": "object"}}}}
+            for status, what in ((400, "No request of the protocol"), (406, "The answer is JSON"))
+        },
+    },
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}},
 )
 def exchange(request: Request, here: Here, principal: Reading) -> Exchanged:

@@ -24,6 +24,7 @@ export type Liking = Shapes["Liking"];
 export type ForYou = Shapes["ForYou"];
 export type ForYouPicture = Shapes["ForYouPicture"];
 export type Exchange = Shapes["Exchange"];
+export type TalkCard = Shapes["TalkCard"];
 export type Claim = Shapes["Claim"];
 export type Turn = Shapes["Turn"];
 export type Conversation = Shapes["Conversation"];
@@ -118,6 +119,8 @@ export const personalise = (count: number): Promise<Job> => post("/personalise",
 
 // -- talking --
 export const say = (said: string, talk: string | null): Promise<Shapes["Said"]> => post("/converse", talk ? { said, talk } : { said });
+export const talks = (): Promise<Items<Shapes["TalkCard"]>> => get("/converse", { limit: 12 });
+export const forgetTalk = (id: string): Promise<unknown> => remove(at("/converse", id));
 export const talk = (id: string): Promise<Shapes["Talk"]> => get(at("/converse", id));
 
 // -- choosing --
