@@ -53,7 +53,7 @@ def test_likings_are_by_words_and_look_and_differ_between_people() -> None:
     liked = likings(made, 30, 0)
     assert liked.shape == (30, 12, 20)
     assert liked.mean(axis=-1) == pytest.approx(np.zeros((30, 12)), abs=1e-9)
-    alike = np.corrcoef(liked.reshape(30, -1))[np.triu_indices(30, 1)]
+    alike = np.asarray(np.corrcoef(liked.reshape(30, -1)))[np.triu_indices(30, 1)]
     assert alike.max() < 0.999
     assert alike.mean() > 0.05, "all of them like pictures that keep to the words"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from html.parser import HTMLParser
@@ -14,11 +15,12 @@ from typer.testing import CliRunner
 from palate.cli.main import app
 from palate.errors import PalateError
 from palate.evaluate.budget import limit, planned, seconds_of
+from palate.evaluate.intervals import bootstrap
 from palate.evaluate.measures import ASPECTS, MEASURES, measure_of
 from palate.evaluate.page import read_suite, write_page
 from palate.evaluate.report import Report
 from palate.evaluate.scenario import Scenario, Size, Specification, named, scenario_in, shipped
-from palate.evaluate.suite import Outcome, evaluate_all, run_one, sizes_of
+from palate.evaluate.suite import Outcome, evaluate_all, leaving_orderly, run_one, sizes_of, stopped
 
 TEXT = """
 import time
@@ -44,6 +46,12 @@ SLEEPS = (
     "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
     "Path({pid!r}).write_text(str(child.pid)); child.wait()"
 )
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How busy the machine is decides how much is planned, and no test."""
+    monkeypatch.setattr("palate.evaluate.suite.slowness", lambda: 1.0)
 
 
 def gone(pid: int) -> bool:
@@ -100,8 +108,7 @@ def test_what_was_planned_stays_planned_on_a_busier_machine(tmp_path: Path, monk
     assert cases == [("done", 8), ("kept", 8)]
 
 
-def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("palate.evaluate.suite.slowness", lambda: 1.0)
+def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path) -> None:
     names = [
         written(tmp_path, "fine"),
         written(tmp_path, "broken", does="raise ValueError('no coin')"),
@@ -126,18 +133,28 @@ def test_a_suite_runs_what_it_can_and_says_the_rest(tmp_path: Path, monkeypatch:
     assert [row["state"] for row in suite["scenarios"]] == ["done", "failed", "stopped", "left out", "left out"]
 
 
-def test_what_is_not_at_hand_is_no_failure_and_numbers_before_the_end_count(tmp_path: Path) -> None:
+def test_what_is_not_at_hand_is_no_failure(tmp_path: Path) -> None:
     lacking = "from palate.errors import PalateError; raise PalateError('no_coin', 'there is no coin here')"
-    numbers = "Report({name!r}, {{'coin/accuracy': bootstrap([0.5])}}, 1, 0, 0.0).write(asked.out); time.sleep(600)"
-    names = [
-        written(tmp_path, "poor", does=lacking),
-        written(tmp_path, "halfway", does=numbers.format(name="halfway"), each=0.4),
-    ]
-    found = {one.scenario: one for one in evaluate_all(names, tmp_path / "out", seconds=10.0)}
-    assert (found["poor"].state, found["poor"].why) == ("left out", "there is no coin here")
-    assert found["halfway"].state == "stopped"
-    assert "its numbers are here" in found["halfway"].why
-    assert found["halfway"].as_json()["metrics"] == 1
+    [found] = evaluate_all([written(tmp_path, "poor", does=lacking)], tmp_path / "out", seconds=60.0, apart=False)
+    assert (found.state, found.why) == ("left out", "there is no coin here")
+
+
+def test_numbers_that_were_written_before_the_end_count(tmp_path: Path) -> None:
+    asked, one = Specification("coin", 4, out=tmp_path), scenario("coin", 1.0)
+    assert stopped(one, asked, 3.0).summary is None
+    Report("coin", {"coin/accuracy": bootstrap([0.5])}, 1, 0, 0.0).write(tmp_path)
+    found = stopped(one, asked, 3.0)
+    assert found.state == "stopped"
+    assert "its numbers are here" in found.why
+    assert found.as_json()["metrics"] == 1
+
+
+def test_a_suite_that_is_told_to_end_exits_so_that_what_it_started_can_be_ended() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as left, leaving_orderly():
+        signal.raise_signal(signal.SIGTERM)
+    assert left.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_time_counts_from_when_it_was_asked(tmp_path: Path) -> None:

@@ -71,12 +71,23 @@ def evaluate_identification(
     prompts: Annotated[Path | None, typer.Option("--prompts", help="Your own specification prompts.")] = None,
     tasks: Annotated[Path | None, typer.Option("--tasks", help="Your own task prompts.")] = None,
     executor: Annotated[str, typer.Option("--executor", help="Where to draw: serial, or pool.")] = "serial",
+    bank: Annotated[
+        bool, typer.Option("--bank", help="On the pocket hub's bank: up to 4 seeds, nothing drawn.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="With --bank: which prompts are tasks.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Where to write the run of --bank.")] = None,
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
-    """The CGI benchmark on the hub in the home: draws what is missing, prints the paper's tables."""
+    """The CGI benchmark on a hub: draws what is missing (not with --bank), prints the paper's tables."""
     from palate.cli import printing
 
+    if bank:
+        from palate.evaluate.identification_banked import evaluate_banked
+
+        found = evaluate_banked(seeds, split=seed, out=out or run_folder("identification"))
+        printing.as_json(found.as_json()) if json else printing.report(found)
+        return
     with studio(hub) as opened, printing.progress(quiet=json) as progress:
         answer = opened.evaluate_identification(
             seeds=seeds, prompts=prompts, tasks=tasks, executor=executor, progress=progress

@@ -7,13 +7,16 @@ colour (`Bank.broken`) are tasks like any others.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from palate.catalogue.records import digest
-from palate.evaluate.identification import Benchmark, Place, Show
+from palate.evaluate.identification import Benchmark, Place, Show, report_of
+from palate.evaluate.report import Report
 from palate.find.specification import Specifications
 from palate.importers.pocket import drawing_models, shipped
 
@@ -58,6 +61,13 @@ def banked(seeds: int = 4, *, split: int = 0) -> Benchmark:
         drawing(bank, models, base, asked),
         tuple(bank.prompts[at].text for at in asked),
     )
+
+
+def evaluate_banked(seeds: int = 4, *, split: int = 0, out: Path | None = None) -> Report:
+    """Every method on the bank; the run goes into `out`, where one is named."""
+    began = time.perf_counter()
+    about = {"of": "the pocket hub's bank", "seeds": seeds, "split": split}
+    return report_of(banked(seeds, split=split), about, out, began)
 
 
 def drawing(bank: Any, models: Sequence[Model], base: Model, asked: Sequence[int]) -> Show:

@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.evaluate.crowds import Crowd
-from palate.evaluate.poisoning import METHODS, auc_interval
+from palate.evaluate.intervals import bootstrap, paired
+from palate.evaluate.poisoning import METHODS, auc_interval, ndcg, scored
 from palate.evaluate.report import Metric
+from palate.recommend.blurred import BlurredEase
 from palate.recommend.histories import Histories, Items
 from palate.recommend.influence import guarded
 from palate.recommend.protocol import Recommender
@@ -35,11 +37,13 @@ def thirds(people: int, seed: int) -> list[NDArray[np.intp]]:
 def of_recommenders(crowd: Crowd, people: int, seed: int = 0) -> dict[str, Metric]:
     """A metric a method, with at most `people` members and as many others asked about."""
     members, others, attackers = thirds(len(crowd.histories), seed)
-    metrics = {}
-    for name, make in METHODS.items():
-        for safe in (False, True):
+    metrics: dict[str, Metric] = {}
+    for name, make in {**METHODS, "ease-blurred": BlurredEase}.items():
+        for safe in (False,) if name == "ease-blurred" else (False, True):
             parts = [[crowd.histories[at] for at in part] for part in (members, attackers)]
-            known, shadow = (make().fit(guarded(part, crowd.items) if safe else part, crowd.items) for part in parts)
+            learning = [guarded(part, crowd.items) if safe else part for part in parts]
+            makers = (make, make) if make is not BlurredEase else (BlurredEase, strangers_blur)
+            known, shadow = (one().fit(part, crowd.items) for one, part in zip(makers, learning, strict=True))
             title = f"{name}:guarded" if safe else name
             for seen, access in ((None, "scores"), (LIST, "lists")):
                 told = []
@@ -49,7 +53,23 @@ def of_recommenders(crowd: Crowd, people: int, seed: int = 0) -> dict[str, Metri
                         explained(known, asked, crowd.items, seen) - explained(shadow, asked, crowd.items, seen)
                     )
                 metrics[f"{title}:{access}/membership_auc"] = auc_interval(told[0], told[1], seed)
+    metrics |= cost_of_blur(crowd, seed)
     return metrics
+
+
+def strangers_blur() -> Recommender:
+    """The attacker's own: nobody tells them the seed of the noise."""
+    return BlurredEase(seed=1)
+
+
+def cost_of_blur(crowd: Crowd, seed: int = 0) -> dict[str, Metric]:
+    """What blurred counts cost everybody in NDCG@10 on what they chose next, beside EASE as it is."""
+    plain, blurred = (ndcg(scored(make, crowd, (), False), crowd) for make in (METHODS["ease"], BlurredEase))
+    return {
+        "ease-blurred/ndcg@10": bootstrap(blurred, seed=seed),
+        "ease/ndcg@10": bootstrap(plain, seed=seed),
+        "ease-blurred-ease/ndcg@10": paired(blurred, plain, seed=seed),
+    }
 
 
 def explained(recommender: Recommender, histories: Histories, items: int, seen: int | None = None) -> Floats:

@@ -10,8 +10,10 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing.context import SpawnProcess
@@ -142,13 +144,14 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
     else:
         # Spawned and not forked: libraries with threads do not survive a fork.
         worker = multiprocessing.get_context("spawn").Process(target=run_apart, args=(path, asked), name=scenario.name)
-        worker.start()
-        try:
-            worker.join(seconds)
-        finally:
-            late = end(worker)
+        with leaving_orderly():
+            worker.start()
+            try:
+                worker.join(seconds)
+            finally:
+                late = end(worker)
         if late:
-            return _stopped(scenario, asked, seconds)
+            return stopped(scenario, asked, seconds)
         code = f" (exit code {worker.exitcode})" if worker.exitcode else ""
     assert asked.out is not None
     done = read_outcome(asked.out, identity(scenario, asked))
@@ -159,7 +162,7 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
     return Outcome(scenario.name, "left out" if lacks else "failed", said, asked.cases, scenario.all_cases)
 
 
-def _stopped(scenario: Scenario, asked: Specification, seconds: float) -> Outcome:
+def stopped(scenario: Scenario, asked: Specification, seconds: float) -> Outcome:
     """What was written before the end counts: numbers come first, pictures after them. It is not kept for next time."""
     assert asked.out is not None
     why = f"not ready after its {seconds:.0f} s"
@@ -170,6 +173,19 @@ def _stopped(scenario: Scenario, asked: Specification, seconds: float) -> Outcom
     why += "; its numbers are here, what comes after them (pictures) is not"
     record = {"specification": asked.as_json()}
     return Outcome(scenario.name, "stopped", why, asked.cases, scenario.all_cases, record, summary)
+
+
+@contextmanager
+def leaving_orderly() -> Iterator[None]:
+    """Whoever ends the suite (a CI's time limit) ends what it started: SIGTERM becomes an exit that `finally` sees."""
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def run_apart(path: str, asked: Specification) -> None:

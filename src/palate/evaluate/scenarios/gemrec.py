@@ -21,8 +21,13 @@ def run(asked: Specification) -> Report:
         return own
     report = evaluate_gemrec(asked.folder("gemrec"), seed=asked.seed, splits=asked.cases, out=asked.out)
     if own is not None:
-        both = {"metrics": {**report.metrics, **own.metrics}, "tables": {**report.tables, **own.tables}}
-        report = replace(report, **both, cases=report.cases + own.cases, took_s=report.took_s + own.took_s)
+        report = replace(
+            report,
+            metrics={**report.metrics, **own.metrics},
+            tables={**report.tables, **own.tables},
+            cases=report.cases + own.cases,
+            took_s=report.took_s + own.took_s,
+        )
     if asked.out is not None:
         report.write(asked.out)
     return report

@@ -13,19 +13,19 @@ QUESTIONED = 2
 
 
 def run(asked: Specification) -> Report:
-    from palate.evaluate.identification import report_of
     from palate.evaluate.survey import write_survey
     from palate.specify.pocket import own_prompts
 
     assert asked.hub is not None
     if own_prompts(asked.hub) is None:
         return drawn(asked)
-    from palate.evaluate.identification_banked import banked
+    from palate.evaluate.identification_banked import banked, evaluate_banked
 
-    began, benchmark = time.perf_counter(), banked(asked.cases, split=asked.seed)
-    report = report_of(benchmark, {"of": "the pocket hub's bank", "seeds": asked.cases}, asked.out, began)
+    began = time.perf_counter()
+    report = evaluate_banked(asked.cases, split=asked.seed, out=asked.out)
     if asked.out is None:
         return report
+    benchmark = banked(asked.cases, split=asked.seed)
     found = write_survey(benchmark, asked.out, people=QUESTIONED * asked.cases, seed=asked.seed)
     report = replace(report, metrics={**report.metrics, **found}, took_s=time.perf_counter() - began)
     report.write(asked.out)
