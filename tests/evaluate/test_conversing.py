@@ -34,6 +34,7 @@ def test_methods_are_compared_on_conversations_that_nothing_was_learned_from(tmp
     assert report.metrics["offline/mrr"].value > report.metrics["popularity/mrr"].value
     tuned = json.loads((tmp_path / "run" / "specification.json").read_text())["tuned"]
     assert set(tuned) == {"popularity", "bm25", "dense", "offline"}
+    assert report.metrics["weighed/mrr"].value > report.metrics["popularity/mrr"].value
 
 
 @pytest.mark.long
@@ -43,3 +44,5 @@ def test_the_offline_suggester_is_above_retrieval_on_inspired() -> None:
     assert report.cases == 262
     for other in ("popularity", "bm25", "dense"):
         assert report.metrics[f"offline-{other}/recall@10"].ci95[0] > 0
+        assert report.metrics[f"offline-{other}/recall@50"].ci95[0] > 0
+    assert report.metrics["offline-bm25/recall@1"].ci95[0] > 0

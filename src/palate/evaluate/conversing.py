@@ -1,7 +1,8 @@
 """The `converse` scenario: the film that a recommender names next, on INSPIRED's conversations (Hayati et al. 2020).
 
-Everything is learned and tuned on `inspired_dev.tsv`; `inspired_test.tsv` is asked once. Candidates are the films named
-in either part; those named before in the same conversation are left out. Intervals are over conversations.
+Everything is learned and tuned on `inspired_dev.tsv`, each tenth of it asked with the others known; `inspired_test.tsv`
+is asked once. Candidates are the films named in either part; those named before in the same conversation are left out.
+Intervals are over conversations.
 """
 
 from __future__ import annotations
@@ -17,9 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.converse.prompting import Example, order_by, rank_prompt
-from palate.converse.retrieval import words_of
 from palate.converse.speaking import Speaker
-from palate.converse.suggesting import EVIDENCE, RECENT, Apart, Knowledge, Sizes, Suggester, apart, masked
+from palate.converse.suggesting import (
+    EVIDENCE,
+    RECENT,
+    Apart,
+    Knowledge,
+    Sizes,
+    Suggester,
+    apart,
+    cases_of,
+    fused,
+    last_words,
+    masked,
+    weights_of,
+)
 from palate.errors import PalateError
 from palate.evaluate.converse_language import language_metrics
 from palate.evaluate.intervals import bootstrap, paired
@@ -38,21 +51,24 @@ def by_popularity(knowledge: Knowledge, _: Suggestion) -> Floats:
 
 
 def by_words(knowledge: Knowledge, suggestion: Suggestion) -> Floats:
-    return knowledge.words.scores(recent_words(suggestion))
+    return knowledge.words.scores(last_words(suggestion, knowledge.sizes.recent))
 
 
 def by_meaning(knowledge: Knowledge, suggestion: Suggestion) -> Floats:
-    return knowledge.about.scores(recent_words(suggestion))
+    return knowledge.about.scores(last_words(suggestion, knowledge.sizes.recent))
 
 
-def recent_words(suggestion: Suggestion) -> list[str]:
-    return [word for utterance in suggestion.before[-RECENT:] for word in words_of(utterance.text)]
-
-
-BASELINES: Mapping[str, Score] = {"popularity": by_popularity, "bm25": by_words, "dense": by_meaning}
+READ = (3, RECENT, 100)
+"""How many of the last things said a baseline may read."""
+BASELINES: Mapping[str, tuple[Score, Sequence[Sizes]]] = {
+    "popularity": (by_popularity, (Sizes(),)),
+    "bm25": (by_words, [Sizes(k1, b, recent=read) for k1, b, read in product((0.9, 1.6), (0.4, 0.75), READ)]),
+    "dense": (by_meaning, [Sizes(dimensions=wide, recent=read) for wide, read in product((32, 64, 128, 256), READ)]),
+}
+"""Each with the sizes that are tried on dev."""
+SMOOTHING = (5.0, 10.0, 20.0, 60.0)
 REORDERED, EXAMPLES = 20, 2
 """Films that a language model is asked to reorder, and how many talks of dev it is shown."""
-TRIED = tuple(Sizes(k1, b, d) for k1, b, d in product((0.9, 1.6), (0.4, 0.75), (32, 128)))
 
 
 def evaluate_converse(
@@ -69,7 +85,7 @@ def evaluate_converse(
     known = {} if films is None else read_films(films)
     candidates = sorted({film for one in (*earlier, *asked) for said in one.utterances for film in said.films})
     cases = suggestions(asked)
-    ranks, tuned, suggester = _ranks(candidates, earlier, known, cases)
+    ranks, tuned, suggester, weights = _ranks(candidates, earlier, known, cases)
     failed = 0
     if speaker is not None:
         ranks["llm"], failed = reordered(suggester, speaker, suggestions(earlier), cases)
@@ -85,9 +101,9 @@ def evaluate_converse(
         run=None if out is None else str(out),
         tables={
             f"{len(cases)} suggestions in {len(asked)} conversations, {len(candidates)} films": _table(ranks),
-            "What counts in the offline suggester": [
+            "What counts where evidence is weighed, not fused": [
                 {"evidence": name, "weight": round(float(weight), 3)}
-                for name, weight in zip(EVIDENCE, suggester.weights, strict=True)
+                for name, weight in zip(EVIDENCE, weights, strict=True)
             ],
             "What is said, against what was said": said,
         },
@@ -105,21 +121,31 @@ def evaluate_converse(
 
 def _ranks(
     candidates: Sequence[str], earlier: Sequence[Dialogue], films: Mapping[str, Film], cases: Sequence[Suggestion]
-) -> tuple[dict[str, Floats], dict[str, Any], Suggester]:
-    """Each method's rank of each film that was suggested; what was tuned; the offline suggester."""
+) -> tuple[dict[str, Floats], dict[str, Any], Suggester, Floats]:
+    """Each method's rank of each film that was suggested; what was tuned; the offline suggester; the weights."""
     whole, held_out = Knowledge(candidates, earlier, films), apart(candidates, earlier, films)
-    by_size = {sizes: [(knowledge.resized(sizes), own) for knowledge, own in held_out] for sizes in TRIED}
-    ranks, tuned = {}, {}
-    for name, score in BASELINES.items():
-        best = max(TRIED, key=lambda sizes: _reciprocal(score, by_size[sizes]))
-        knowledge = whole.resized(best)
-        ranks[name] = np.array([rank_of(knowledge, case, score(knowledge, case)) for case in cases])
-        tuned[name] = vars(best)
-    best = max(TRIED, key=lambda sizes: sum(_reciprocal(score, by_size[sizes]) for score in (by_words, by_meaning)))
-    suggester = Suggester.fit(whole.resized(best), by_size[best])
-    ranks["offline"] = np.array([rank_of(suggester.knowledge, case, suggester.scores(case)) for case in cases])
-    tuned["offline"] = vars(best)
-    return ranks, tuned, suggester
+    ranks: dict[str, Floats] = {}
+    tuned: dict[str, Any] = {}
+
+    def asked(knowledge: Knowledge, score: Score) -> Floats:
+        return np.array([rank_of(knowledge, case, score(knowledge, case)) for case in cases])
+
+    for name, (score, tried) in BASELINES.items():
+        best = max(tried, key=lambda sizes: _reciprocal(score, resized(held_out, sizes)))
+        ranks[name], tuned[name] = asked(whole.resized(best), score), vars(best)
+    best = Sizes(tuned["bm25"]["k1"], tuned["bm25"]["b"], tuned["dense"]["dimensions"])
+    whole, learning = whole.resized(best), cases_of(resized(held_out, best))
+    weights = weights_of(learning)
+    ranks["weighed"] = asked(whole, lambda knowledge, case: knowledge.evidence(case) @ weights)
+    smoothing = max(SMOOTHING, key=lambda k: sum(1 / _place(fused(seen, k), at, known) for seen, at, known in learning))
+    suggester = Suggester(whole, smoothing)
+    ranks["offline"] = asked(whole, lambda _, case: suggester.scores(case))
+    tuned["offline"] = {**vars(best), "smoothing": smoothing}
+    return ranks, tuned, suggester, weights
+
+
+def resized(held_out: Apart, sizes: Sizes) -> Apart:
+    return [(knowledge.resized(sizes), own) for knowledge, own in held_out]
 
 
 def reordered(
@@ -166,8 +192,10 @@ def _reciprocal(score: Score, parts: Apart) -> float:
 
 def rank_of(knowledge: Knowledge, case: Suggestion, scores: Floats) -> float:
     """The film's rank among those that were not named before, ties counted against it."""
-    known = masked(knowledge, case)
-    place = knowledge.place[case.film]
+    return _place(scores, knowledge.place[case.film], masked(knowledge, case))
+
+
+def _place(scores: Floats, place: int, known: NDArray[np.bool_]) -> float:
     left = np.flatnonzero(~known)
     return float(target_rank(scores[left], int(np.searchsorted(left, place))))
 
