@@ -330,6 +330,19 @@ class Studio:
         finally:
             telling.forget(self.home, person)
 
+    def learn_steering(
+        self, *, simulated: int = 12_000, steps: int = 2000, seed: int = 0, progress: Progress = nothing
+    ) -> dict[str, int]:
+        """Kinds of people and a slate's value, from everybody's answers here and made people's; steering uses them."""
+        from palate.specify.encoding import space_of
+        from palate.steer.learning import learn
+        from palate.steer.steering import grounds_of
+        from palate.steer.value import ValueLearning
+
+        grounds = grounds_of(self.home, space_of(self.encoder), self.encoder, afresh=True)
+        learning = ValueLearning(hidden=64, rate=1e-3, steps=steps, seed=seed)
+        return learn(self.home, grounds, self.encoder, simulated=simulated, learning=learning, progress=progress)
+
     def converse(self, person: str = "me", *, draws: bool = True) -> Conversing:
         """A talk in words: each `say` is answered with models and pictures, and with what the answer rests on."""
         from palate.converse.speaking import open_speaker

@@ -29,8 +29,8 @@ def test_taste_leads_to_what_people_truly_like(tmp_path: Path) -> None:
     design = SteeringDesign(people=60, recorded=60, simulated=20, ablation=True, learning=learning)
     report = evaluate_steering(design, out=tmp_path / "run")
     assert report.metrics["greedy/better-worse@5"].ci95[0] > 0
-    for policy in ("greedy", "exploring", "iql", "iql-recorded", "iql-simulated"):
+    for policy in ("greedy", "exploring", "foreseeing", "iql", "iql-recorded", "iql-simulated"):
         shares = [report.metrics[f"{policy}/{what}@5"].value for what in ("better", "same", "worse")]
         assert sum(shares) == pytest.approx(1)
     assert {"iql-vs-greedy/better@5", "iql-vs-iql-recorded/better-worse@5"} <= set(report.metrics)
-    assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 7 * 60
+    assert len((tmp_path / "run" / "scores.jsonl").read_text().splitlines()) == 8 * 60

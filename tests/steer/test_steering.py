@@ -144,11 +144,12 @@ def test_a_turn_without_drawing_takes_milliseconds(studio: Studio) -> None:
     steering = Steering(studio.home, grounds, encoder, OfflineWriter(), conversation, belief)
     times = []
     for _ in range(10):
-        began = time.perf_counter()
+        began = time.process_time()
         steering.next_turn()
         steering.choose(0)
-        times.append(time.perf_counter() - began)
-    assert statistics.median(times) < 0.25  # 0.05 where nothing else runs; this only catches what is far slower
+        times.append(time.process_time() - began)
+    # Of the processor's time, which neighbours do not lengthen; it only catches what is far slower.
+    assert statistics.median(times) < 0.25
 
 
 def studio_space(studio: Studio) -> Any:

@@ -10,24 +10,17 @@ import pytest
 
 from palate.errors import PalateError
 from palate.steer.bank import MadeBank
+from palate.steer.foreseeing import foreseeing, foreseen, foresight, words_alone
 from palate.steer.simulating import Known, Policy, Told, converse, exploring, greedy, taught, unranked
-from palate.steer.value import (
-    Training,
-    Transitions,
-    Value,
-    ValueLearning,
-    expectile_loss,
-    mixed,
-    of_candidates,
-    train_value,
-    transitions,
-)
+from palate.steer.transitions import Transitions, mixed, of_candidates, transitions
+from palate.steer.value import Training, Value, ValueLearning, expectile_loss, train_value
 from palate.taste.offset import first_belief
 from palate.taste.simulated import NOBODY, Crowd, Habits, SimulatedPerson, crowd_of, people
 from palate.taste.utilities import Heads
 from palate.writers.variants import CATEGORIES
 
 BANK = MadeBank(dim=6, sizes=(5, 4, 3, 3))
+SIGHT = words_alone(6)
 KNOWN = Known(Heads(np.eye(6)[:3] * 2, np.zeros(3), np.full(3, 1 / 3)), 0.05 * np.eye(6))
 
 
@@ -151,12 +144,12 @@ def test_knowing_taste_beats_chance_and_chance_beats_the_first_prompt() -> None:
 
 
 def some_transitions(count: int = 30) -> Transitions:
-    return transitions([told_by(unranked, count)])
+    return transitions([told_by(unranked, count)], SIGHT)
 
 
 def test_transitions_follow_one_another() -> None:
     """Three conversations side by side: turn after turn, and two parts one behind the other."""
-    data = transitions([told_by(unranked, 3), told_by(greedy, 3)])
+    data = transitions([told_by(unranked, 3), told_by(greedy, 3)], SIGHT)
     assert data.states.shape[0] == 30
     assert data.shown.shape[1] == 4
     one = [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, -1, -1, -1]
@@ -164,7 +157,7 @@ def test_transitions_follow_one_another() -> None:
 
 
 def test_only_where_one_ends_may_be_what_counts() -> None:
-    whole, last = (transitions([told_by(unranked, 3)], earlier=earlier).rewards for earlier in (1.0, 0.0))
+    whole, last = (transitions([told_by(unranked, 3)], SIGHT, earlier=each).rewards for each in (1.0, 0.0))
     assert last.tolist() == [0.0] * 12 + whole[12:].tolist()
 
 
@@ -174,10 +167,10 @@ def number(tensor: Any) -> float:
 
 def test_a_slates_value_is_the_mean_of_its_prompts() -> None:
     data = some_transitions(3)
-    value = Value(data.states.shape[1], data.shown.shape[2], ValueLearning(hidden=8))
+    value = Value(data.states.shape[1], data.shown.shape[2], data.sight.shape, ValueLearning(hidden=8))
     step = told_by(unranked, 1).steps[0]
     h = value.scaled(data.states[:1], "state")
-    candidates = value.scaled(of_candidates(step.state, step.options)[:, :4], "candidate")
+    candidates = value.scaled(of_candidates(step.state, step.options, SIGHT)[:, :4], "candidate")
     each = [number(value.q(value.f[0], h, candidates[:, at : at + 1])) for at in range(4)]
     assert number(value.q(value.f[0], h, candidates)) == pytest.approx(np.mean(each), abs=1e-5)
 
@@ -187,7 +180,7 @@ def test_it_learns_where_reward_is_and_repeats_itself() -> None:
     rng = np.random.default_rng(0)
     shown = rng.standard_normal((400, 4, 3))
     states = rng.standard_normal((400, 2))
-    data = Transitions(states, shown, 4 * shown[:, :, 0].mean(axis=1), np.full(400, -1))
+    data = Transitions(states, shown, 4 * shown[:, :, 0].mean(axis=1), np.full(400, -1), words_alone(1))
     learning = ValueLearning(hidden=16, steps=300, rate=3e-3, batch=64)
     one, log = train_value(data, learning)
     two, again = train_value(data, learning)
@@ -224,9 +217,29 @@ def test_a_training_that_was_stopped_ends_where_it_would_have_ended(tmp_path: Pa
         Training(data, ValueLearning(hidden=8, steps=12, batch=8, seed=1)).restore(tmp_path)
 
 
-def test_recorded_conversations_are_a_quarter_of_a_mixture_at_least() -> None:
+def test_recorded_conversations_are_a_tenth_of_a_mixture_at_least() -> None:
     few, many = some_transitions(2), some_transitions(30)
-    both = mixed(few, many)
+    both = mixed(few, many, least=0.25)
     assert len(both.states) == 150 + 5 * 10
     assert np.array_equal(both.states[:10], few.states)
     assert both.follows[10:20].tolist() == [row + 10 if row >= 0 else -1 for row in few.follows]
+
+
+def test_pictures_are_foreseen_where_they_go_on_from_what_was_seen() -> None:
+    """On this bank a picture has a surprise of its subject and style: what keeps both will have it again."""
+    crowd = a_crowd(400)
+    told = converse(BANK, crowd, unranked, KNOWN, 1)
+    sight = foresight([told], ridge=1.0)
+    test = converse(BANK, a_crowd(200, seed=5), unranked, KNOWN, 2)
+    off, by_words = [], []
+    for step in test.steps[1:]:
+        own = [name == "rephrase" for name in step.options.categories]
+        pictures = BANK.pictures(step.options.entries[:, own]).mean(axis=2)
+        off.append(((foreseen(sight, step.state, step.options)[:, own] - pictures) ** 2).mean())
+        by_words.append(((step.options.words[:, own] - pictures) ** 2).mean())
+    assert np.mean(off) < 0.8 * np.mean(by_words)
+
+
+def test_with_words_alone_foreseeing_is_greed() -> None:
+    one, two = told_by(greedy, 20), told_by(foreseeing(SIGHT), 20)
+    assert np.array_equal(one.worth, two.worth)

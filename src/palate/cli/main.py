@@ -70,6 +70,7 @@ for scenario in measuring.SCENARIO_COMMANDS:
     evaluate.command(scenario)(measuring.scenario_command(scenario))
 app.add_typer(train, name="train")
 train.command("recommender")(measuring.train_recommender)
+train.command("steering")(steering.train_steering)
 train.add_typer(personalising.train, name="personalise")
 app.add_typer(export, name="export")
 export.command("dataset")(keeping.export_dataset)

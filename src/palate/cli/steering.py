@@ -102,6 +102,23 @@ def _turn_told(turn: Turn) -> dict[str, Any]:
     return {**told, "fallback": turn.fallback, "slate": slate, "picked": turn.picked}
 
 
+def train_steering(
+    simulated: Annotated[
+        int, typer.Option("--simulated", min=30, help="Conversations of made people, over this home's pictures.")
+    ] = 12_000,
+    steps: Annotated[int, typer.Option("--steps", min=2, help="Of the value's learning.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Learn from everybody's answers here, and from made people, which slates lead to what a person likes."""
+    from palate.cli import printing
+
+    with studio(hub) as opened, printing.progress(quiet=json) as progress:
+        told = opened.learn_steering(simulated=simulated, steps=steps, seed=seed, progress=progress)
+    printing.as_json(told) if json else printing.facts(told)
+
+
 def taste_show(person: Person = "me", hub: Hub = None, json: AsJson = False) -> None:
     """What a person likes, in words and pictures, and how sure that is."""
     from palate.cli import printing
@@ -208,6 +225,7 @@ def evaluate_steering(
     ablation: Annotated[
         bool, typer.Option("--ablation", help="Learn the value from either kind of conversation alone as well.")
     ] = False,
+    each: Annotated[int, typer.Option("--each", min=1, help="Conversations a simulated person.")] = 1,
     drawn: Annotated[
         int,
         typer.Option("--drawn", min=0, help="So many people again, with pictures drawn now (--bank pocket)."),
@@ -224,7 +242,7 @@ def evaluate_steering(
     from palate.evaluate.steering import SteeringDesign
     from palate.evaluate.steering import evaluate_steering as measure
 
-    design = SteeringDesign(people, bank, recorded, simulated, ablation, drawn, seed=seed)
+    design = SteeringDesign(people, bank, recorded, simulated, ablation=ablation, each=each, drawn=drawn, seed=seed)
     with printing.progress(quiet=json) as progress:
         answer = measure(design, out=out or run_folder("steering"), progress=progress)
     printing.as_json(answer.as_json()) if json else printing.report(answer)

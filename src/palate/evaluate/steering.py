@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 from palate.errors import PalateError
 from palate.evaluate.intervals import bootstrap
 from palate.evaluate.report import Metric, Report, write_run
-from palate.evaluate.steering_worlds import World, bank_named, pocket_drawing, simulated, world
+from palate.evaluate.steering_worlds import World, bank_named, pocket_drawing, world
 from palate.steer.drawn import DrawnBank
+from palate.steer.foreseeing import foreseeing
 from palate.steer.recording import record
 from palate.steer.redrawing import Redrawn
+from palate.steer.rounds import ROUNDS, Stage, value_in_rounds
 from palate.steer.simulating import TURNS, Policy, exploring, greedy, unranked
-from palate.steer.value import ValueLearning, mixed, train_value, transitions
+from palate.steer.transitions import transitions
+from palate.steer.value import ValueLearning, train_value
 from palate.taste.simulated import Crowd, Habits, crowd_of, people
 
 Floats = NDArray[np.float64]
@@ -32,7 +35,10 @@ Progress = Callable[[str, int, int], None]
 
 SCENARIO = "steering"
 SAME = 0.05
+LEARNING = ValueLearning(hidden=64, steps=2000, rate=1e-3)
+"""Chosen in other worlds (seeds 11 and 12), on people of those."""
 TESTED_SEED = 30_000_000
+SEEDS_A_TIME = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,16 @@ class SteeringDesign:
     """Conversations of other people: what is known of people comes from them, and a part of the value."""
     simulated: int = 3000
     """Conversations of people made from what is known, which the value is learned from as well; 0 leaves it out."""
+    rounds: int = ROUNDS
+    """Made conversations come in so many parts, each led by the value that the parts before taught."""
     ablation: bool = False
     """Learn the value from either kind of conversation alone as well."""
+    each: int = 1
+    """Conversations a tested person: more of them say more of the same people, whom intervals resample."""
     drawn: int = 0
     """So many of the people again, with pictures that are really drawn; needs a drawn bank."""
     habits: Habits = field(default_factory=Habits)
-    learning: ValueLearning = field(default_factory=lambda: ValueLearning(steps=3000, expectile=0.9))
+    learning: ValueLearning = field(default_factory=lambda: LEARNING)
     seed: int = 0
 
 
@@ -63,12 +73,13 @@ def evaluate_steering(
     luck = np.random.default_rng([design.seed, 1])
     crowd = crowd_of(people(place.truth.heads, place.truth.within, design.people, design.habits, luck))
     policies: dict[str, Policy] = {"unranked": unranked, "greedy": greedy, "exploring": exploring}
+    policies["foreseeing"] = foreseeing(place.sight)
     if design.simulated:
         policies |= _learned(place, design, progress)
-    told = {name: _worth(place, crowd, policy, progress, name) for name, policy in policies.items()}
+    told = {name: _worth(place, crowd, policy, design.each, progress, name) for name, policy in policies.items()}
     worth = {name: table[:, 1:] for name, table in told.items()}
     worth["first"] = np.repeat(told["unranked"][:, :1], TURNS, axis=1)
-    metrics = compared(worth, design.seed)
+    metrics = compared(worth, design.seed, people=len(crowd))
     if design.drawn:
         metrics |= _drawn(place, crowd.of(np.arange(design.drawn)), policies, worth, design.seed, progress)
     report = Report(
@@ -104,7 +115,7 @@ def _drawn(
     again = replace(place, bank=Redrawn(place.bank, pocket_drawing()))
     best = "iql" if "iql" in policies else "greedy"
     names = ("unranked", best)
-    found = {name: _worth(again, crowd, policies[name], progress, f"drawing for {name}")[:, 1:] for name in names}
+    found = {name: _worth(again, crowd, policies[name], 1, progress, f"drawing for {name}")[:, 1:] for name in names}
     spread = float(worth["unranked"].std())
     gain = (found[best] - found["unranked"])[:, -1] / spread
     bank = (worth[best] - worth["unranked"])[: len(crowd), -1] / spread
@@ -116,30 +127,39 @@ def _drawn(
 
 
 def _learned(place: World, design: SteeringDesign, progress: Progress) -> dict[str, Policy]:
-    """The value's policy, from people who are never tested: `iql` of both kinds of conversations, and of each alone."""
-    made = transitions(simulated(place, design.simulated, design.habits, design.seed, progress))
-    recorded = transitions(place.recorded)
-    sources = {"iql": mixed(recorded, made)}
+    """Policies of values that no tested person taught: `iql` of both kinds of conversations, and of each alone."""
+    recorded = transitions(place.recorded, place.sight)
+    stage = Stage(place.bank, place.known, place.sight, design.habits, design.seed)
+    learning, count, rounds = design.learning, design.simulated, design.rounds
+    value, made = value_in_rounds(stage, recorded, count, learning, rounds=rounds, progress=progress)
+    policies = {"iql": value.policy()}
     if design.ablation:
-        sources |= {"iql-recorded": recorded, "iql-simulated": made}
-    return {name: train_value(data, design.learning)[0].policy() for name, data in sources.items()}
+        policies["iql-recorded"] = train_value(recorded, learning, progress=progress)[0].policy()
+        policies["iql-simulated"] = train_value(made, learning, progress=progress)[0].policy()
+    return policies
 
 
-def _worth(place: World, crowd: Crowd, policy: Policy, progress: Progress, name: str) -> Floats:
-    """(people, 1 + turns): the true worth of the first prompt's pictures, and of what each had picked turn by turn."""
+def _worth(place: World, crowd: Crowd, policy: Policy, each: int, progress: Progress, name: str) -> Floats:
+    """(each * people, 1 + turns): the true worth of the first prompt's pictures, and of those held turn by turn."""
     found: list[Floats] = []
-    for part in record(place.bank, crowd, (policy,), place.known, first=TESTED_SEED):
-        found.append(np.hstack([part.begun[:, None], part.worth]))
-        progress(name, sum(map(len, found)), len(crowd))
+    for again in range(each):
+        for part in record(place.bank, crowd, (policy,), place.known, first=TESTED_SEED + SEEDS_A_TIME * again):
+            found.append(np.hstack([part.begun[:, None], part.worth]))
+            progress(name, sum(map(len, found)), each * len(crowd))
     return np.concatenate(found)
 
 
-def compared(worth: Mapping[str, Floats], seed: int) -> dict[str, Metric]:
-    """Shares of better, same, worse, and better less worse, for every pair that the scenario asks for."""
+def compared(worth: Mapping[str, Floats], seed: int, *, people: int | None = None) -> dict[str, Metric]:
+    """Shares of better, same, worse, and better less worse, for every pair that the scenario asks for.
+
+    `worth` are tables (each * people, turns), all people once and then again; intervals draw people.
+    """
     margin = SAME * float(worth["unranked"].std())
+    count = len(worth["unranked"])
+    who = np.arange(count) % (people or count)
     metrics: dict[str, Metric] = {}
     for name, mine in worth.items():
-        for other in ("unranked", "greedy", "first", "iql-recorded", "iql-simulated"):
+        for other in ("unranked", "greedy", "foreseeing", "first", "iql-recorded", "iql-simulated"):
             if (
                 name in (other, "first", "unranked")
                 or other not in worth
@@ -152,9 +172,9 @@ def compared(worth: Mapping[str, Floats], seed: int) -> dict[str, Metric]:
                 shares = {"better": gap[:, turn] > margin, "worse": gap[:, turn] < -margin}
                 shares["same"] = ~(shares["better"] | shares["worse"])
                 for what, share in shares.items():
-                    metrics[f"{title}/{what}@{turn + 1}"] = bootstrap(share.astype(float), seed=seed)
+                    metrics[f"{title}/{what}@{turn + 1}"] = bootstrap(share.astype(float), clusters=who, seed=seed)
                 net = shares["better"].astype(float) - shares["worse"]
-                metrics[f"{title}/better-worse@{turn + 1}"] = bootstrap(net, seed=seed)
+                metrics[f"{title}/better-worse@{turn + 1}"] = bootstrap(net, clusters=who, seed=seed)
     return metrics
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from palate.errors import PalateError
 from palate.steer.bank import Bank, MadeBank
 from palate.steer.drawn import drawn_bank
+from palate.steer.foreseeing import foresight
 from palate.steer.recording import learned, nothing_known, record
 from palate.steer.redrawing import Draw
 from palate.steer.simulating import Known, Told, exploring, greedy, retold, unranked
+from palate.taste.evidence import Floats
 from palate.taste.simulated import Habits, crowd_of, people
 from palate.taste.space import Vectors
 from palate.taste.utilities import Heads
@@ -25,7 +27,6 @@ APART = 2.0
 OWN_SPREAD = 0.8
 """How far a person's head is from their type's."""
 RECORDED_SEED = 20_000_000
-SIMULATED_SEED = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class World:
     truth: Known
     known: Known
     recorded: list[Told]
+    sight: Floats
+    """What the recorded pictures say of the next ones: B of `palate.steer.foreseeing`."""
 
 
 def bank_named(name: str, seed: int) -> Bank:
@@ -91,11 +94,4 @@ def world(bank: Bank, name: str, recorded: int, habits: Habits, seed: int, progr
     nothing, leading = nothing_known(bank.wide), (unranked, greedy, exploring)
     told = list(record(bank, crowd, leading, nothing, first=RECORDED_SEED, progress=progress))
     known = learned(told, TYPES, seed=seed)
-    return World(name, bank, truth, known, [retold(part, known) for part in told])
-
-
-def simulated(world: World, count: int, habits: Habits, seed: int, progress: Progress) -> Iterator[Told]:
-    """Conversations of people made from what is known, led by each of the policies that need no value."""
-    crowd = crowd_of(people(world.known.heads, world.known.within, count, habits, np.random.default_rng([seed, 2])))
-    leading = (unranked, greedy, exploring, greedy)
-    return record(world.bank, crowd, leading, world.known, first=SIMULATED_SEED, progress=progress)
+    return World(name, bank, truth, known, [retold(part, known) for part in told], foresight(told))

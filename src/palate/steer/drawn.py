@@ -16,7 +16,7 @@ import numpy as np
 
 from palate.steer.bank import EACH, Options
 from palate.taste.evidence import Floats, Rows
-from palate.taste.space import TasteSpace, taste_space
+from palate.taste.space import TasteSpace, Vectors, taste_space
 from palate.writers.variants import CATEGORIES
 
 NEAR = 8
@@ -151,19 +151,27 @@ def drawn_bank(bank: DrawnPackage, *, wide: int = 24, seeds: int = 4) -> DrawnBa
     words = np.asarray(bank.words, dtype=np.float32)[kept]
     chosen = np.random.default_rng(0).permutation(len(vectors))[:BASIS_PICTURES]
     space = of_unit_variance(taste_space(vectors[chosen], words, wide=wide))
-    drawn = space.of_pictures(vectors).reshape(len(kept), models, seeds, space.wide)
-    things = tuple(_thing(bank.prompts[at]) for at in kept)
+    prompts = [bank.prompts[at] for at in kept]
+    about = tuple(_thing(prompt) for prompt in prompts), tuple(not prompt.slots for prompt in prompts)
+    texts = tuple(str(prompt.text) for prompt in prompts)
+    return bank_in(space, texts, *about, tuple(bank.models), vectors.reshape(len(kept), models, seeds, -1), words)
+
+
+def bank_in(
+    space: TasteSpace,
+    texts: tuple[str, ...],
+    things: tuple[str, ...],
+    plain: tuple[bool, ...],
+    models: tuple[str, ...],
+    vectors: Vectors,
+    words: Vectors,
+) -> DrawnBank:
+    """Of pictures (P, M, S, dim) of prompts whose words are (P, dim)."""
+    drawn = space.of_pictures(vectors.reshape(-1, vectors.shape[-1])).reshape(*vectors.shape[:-1], space.wide)
     middle = drawn.mean(axis=2)
-    return DrawnBank(
-        space,
-        tuple(str(bank.prompts[at].text) for at in kept),
-        things,
-        tuple(not bank.prompts[at].slots for at in kept),
-        tuple(bank.models),
-        drawn,
-        expected(space.of_words(words), middle, things),
-        alike(middle.mean(axis=0), min(NEAR, models - 1)),
-    )
+    said = expected(space.of_words(words), middle, things)
+    near = alike(middle.mean(axis=0), min(NEAR, len(models) - 1))
+    return DrawnBank(space, texts, things, plain, models, drawn, said, near)
 
 
 def of_unit_variance(space: TasteSpace) -> TasteSpace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -15,10 +15,13 @@ from palate.catalogue.choices import Choice
 from palate.catalogue.conversations import Candidate, Conversation, Turn
 from palate.catalogue.home import Home
 from palate.errors import PalateError
+from palate.steer.bank import Options
 from palate.steer.drawers import Drawers, drawers_in, hands_for
+from palate.steer.learned import FOLDER, Learned
+from palate.steer.simulating import State
 from palate.steer.slates import best_slate
 from palate.taste.evidence import Floats
-from palate.taste.offset import Belief, drawn, first_belief, worth
+from palate.taste.offset import Belief, drawn, first_belief, of_each, worth
 from palate.taste.person import Taste, after, pictures_in, taste_of, with_stated
 from palate.taste.space import TasteSpace, taste_space
 from palate.taste.utilities import Heads
@@ -30,6 +33,7 @@ from palate.writers.variants import Brief, PromptWriter, Variant
 if TYPE_CHECKING:
     from palate.catalogue.vectors import Space
     from palate.encoders.protocol import Encoder
+    from palate.steer.value import Value
 
 COLUMNS = 4
 PICTURES = 4
@@ -38,9 +42,6 @@ FAITH = 4.0
 BASIS_PICTURES = 4000
 LONGEST_PROMPT = 2000
 MOST_TURNS = 50
-
-Value = Callable[[Belief, Floats, Floats], Floats]
-"""f(h, p) of every candidate: belief, features (n, d) of the candidates, and faith (n,) to what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +54,39 @@ class Grounds:
     term_features: Floats
     drawers: Drawers
     """Who might draw a candidate."""
+    learned: Learned | None = None
+    """Kinds of people and a slate's value, where `palate train steering` left them in the home."""
 
 
-def grounds_of(home: Home, space: Space, encoder: Encoder, *, among: Sequence[str] | None = None) -> Grounds:
-    """From the home's pictures, or those with these ids, and from the vocabulary's words."""
+def grounds_of(
+    home: Home, space: Space, encoder: Encoder, *, among: Sequence[str] | None = None, afresh: bool = False
+) -> Grounds:
+    """From the home's pictures, or those with these ids, and from the vocabulary's words.
+
+    Where something was learned it holds for the directions of then; `afresh` leaves it out.
+    """
     terms = tuple(dict.fromkeys(term for slot in SLOTS for term in vocabulary()[slot]))
     words = encoder.encode_words([f"a picture, {term}" for term in terms])
     with home.read() as connection:
         _, pictures = vectors.load(connection, space, "picture", among)
     if len(pictures) > BASIS_PICTURES:
         pictures = pictures[np.random.default_rng(0).choice(len(pictures), BASIS_PICTURES, replace=False)]
-    taste = taste_space(pictures, words)
+    learned = None if afresh else Learned.load(home.folder / FOLDER, space.id)
+    taste = learned.taste if learned else taste_space(pictures, words)
     with home.read() as connection:
         drawers = drawers_in(connection, space, taste)
-    return Grounds(space, taste, terms, taste.of_words(words), drawers)
+    return Grounds(space, taste, terms, taste.of_words(words), drawers, learned)
 
 
-def beginning(grounds: Grounds, heads: Heads | None = None) -> Belief:
-    """Before a person chose anything: the types' heads where there are some, else that they may like whatever."""
+def beginning(grounds: Grounds) -> Belief:
+    """Before a person chose anything: the types' heads where some were learned, else that they may like whatever."""
+    if grounds.learned is not None:
+        return first_belief(grounds.learned.known.heads, grounds.learned.known.within)
     wide = grounds.taste.wide
-    heads = heads or Heads(np.zeros((1, wide)), np.zeros(1), np.ones(1))
-    return first_belief(heads, grounds.taste.prior)
+    return first_belief(Heads(np.zeros((1, wide)), np.zeros(1), np.ones(1)), grounds.taste.prior)
 
 
-def taste_in(home: Home, grounds: Grounds, encoder: Encoder, person: str, heads: Heads | None = None) -> Taste:
+def taste_in(home: Home, grounds: Grounds, encoder: Encoder, person: str) -> Taste:
     """What is believed of a person by all that they said and chose since they last began anew."""
     with home.read() as connection:
         said = conversations.stated(connection, person)
@@ -84,7 +94,7 @@ def taste_in(home: Home, grounds: Grounds, encoder: Encoder, person: str, heads:
         made = [choice for choice in everything if choice.sequence > said.after]
         ids, found = vectors.load(connection, grounds.space, "picture", pictures_in(made))
     known = dict(zip(ids, grounds.taste.of_pictures(found), strict=True)) if ids else {}
-    belief = beginning(grounds, heads)
+    belief = beginning(grounds)
     if said.words:
         features = grounds.taste.of_words(encoder.encode_words(list(said.words)))
         belief = with_stated(belief, list(zip(features, said.words.values(), strict=True)))
@@ -104,7 +114,6 @@ class Steering:
         belief: Belief,
         *,
         explore: bool = True,
-        value: Value | None = None,
         fallback: PromptWriter | None = None,
     ) -> None:
         self.home = home
@@ -115,7 +124,6 @@ class Steering:
         self._writer = writer
         self._fallback = fallback or OfflineWriter()
         self._explore = explore
-        self._value = value or worth_and_faith
         self._asked = encoder.encode_words([conversation.prompt])[0]
         with home.read() as connection:
             self.turns = conversations.turns_of(connection, conversation.id)
@@ -150,15 +158,21 @@ class Steering:
     def _candidates(self, variants: Sequence[Variant], number: int) -> tuple[Candidate, ...]:
         """Each with who draws it, what it is worth and the doubt, and the best of four categories in columns."""
         believed, categories = self.belief, [variant.category for variant in variants]
-        if self._explore:
+        if self._explore and self.grounds.learned is None:
             believed = _one_head(believed, np.random.default_rng([self.conversation.seed, number]))
-        encoded = self._encoder.encode_words([variant.text for variant in variants])
-        features = self.grounds.taste.of_words(encoded)
+        encoded = self._encoder.encode_words([*(variant.text for variant in variants), self._words_now()])
+        features, now = self.grounds.taste.of_words(encoded[:-1]), self.grounds.taste.of_words(encoded[-1:])
+        share = self.grounds.drawers.share
         hands: list[str | None] = [None] * len(variants)
         if self.conversation.varies:
             hands = hands_for(self.grounds.drawers, believed, categories, self._model())
-            features = features + np.array([self.grounds.drawers.share(hand) for hand in hands])
-        values = self._value(believed, features, np.asarray(encoded @ self._asked, dtype=np.float64))
+            features = features + np.array([share(hand) for hand in hands])
+        faith = np.asarray(encoded[:-1] @ self._asked, dtype=np.float64)
+        if self.grounds.learned is not None and len(set(categories)) >= COLUMNS:
+            options = Options(np.arange(len(variants))[None], tuple(categories), features[None])
+            values = planned(self.grounds.learned.value, self._state(now + share(self._model())), options, faith)
+        else:
+            values = worth_and_faith(believed, features, faith)
         _, doubts = worth(self.belief, features)
         slate = best_slate(values.tolist(), categories, COLUMNS)
         column = {at: place for place, at in enumerate(slate)}
@@ -166,6 +180,23 @@ class Steering:
             Candidate(v.text, v.category, float(values[at]), float(doubts[at]), column.get(at), (), hands[at])
             for at, v in enumerate(variants)
         )
+
+    def _words_now(self) -> str:
+        picked = self._picked()
+        return picked[-1].text if picked else self.conversation.prompt
+
+    def _state(self, now: Floats) -> State:
+        """Where the conversation stands, as the value knows it; `now` (1, d) are the words that were picked last."""
+        first = self.grounds.taste.of_words(self._asked[None]) + self.grounds.drawers.share(self.conversation.model_id)
+        picked = [column.pictures for column in self._picked()]
+        with self.home.read() as connection:
+            ids, found = vectors.load(connection, self.grounds.space, "picture", [id for own in picked for id in own])
+        seen = dict(zip(ids, self.grounds.taste.of_pictures(found), strict=True)) if ids else {}
+        middles = [np.mean([seen[id] for id in own if id in seen], axis=0) for own in picked if set(own) & set(seen)]
+        held = middles[-1][None] if middles else first
+        mean = np.mean(middles, axis=0)[None] if middles else np.zeros_like(first)
+        answered = sum(turn.state != "open" for turn in conversations.path(self.turns, self._at))
+        return State(answered, of_each(self.belief, 1), first, now, mean, held)
 
     def show(self, pictures: Sequence[Sequence[str]]) -> Turn:
         """Which pictures stand in the open turn's columns."""
@@ -249,6 +280,12 @@ def worth_and_faith(belief: Belief, features: Floats, faith: Floats) -> Floats:
     mean, _ = worth(belief, features)
     value: Floats = mean + FAITH * (faith - faith.max())
     return value
+
+
+def planned(value: Value, state: State, options: Options, faith: Floats) -> Floats:
+    """f(h, p) of whole conversations in place of the worth of the next pictures, and how near to what was asked for."""
+    values: Floats = value.of(state, options)[0] + FAITH * (faith - faith.max())
+    return values
 
 
 def _one_head(belief: Belief, rng: np.random.Generator) -> Belief:

@@ -4,33 +4,30 @@
     L_Q = E sum_j (r + discount V(h') - Q_j(h, P))^2
     Q_j(h, P) = (1/L) sum over p in P of f_j(h, p)                    Q' are slowly moving copies (`target`)
 
-f sees the prompts and the pictures of the history (through the belief that their choices led to, and their mean), which
-the paper's value function, a language model, does not.
+f sees the prompts and the pictures of the history (`palate.steer.transitions`), which the paper's value function, a
+language model, does not.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from palate.errors import PalateError
 from palate.steer.bank import Options
-from palate.steer.simulating import COLUMNS, TURNS, Policy, State, Told
+from palate.steer.simulating import COLUMNS, TURNS, Policy, State
 from palate.steer.slates import best_slates
+from palate.steer.transitions import Numbers, Transitions, of_candidates, of_state
 from palate.taste.evidence import Floats, Rows
-from palate.taste.offset import Belief, worth
-from palate.writers.variants import CATEGORIES
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Numbers = NDArray[np.floating[Any]]
 LOGGED_EVERY = 100
 KEPT_EVERY = 500
 
@@ -49,84 +46,6 @@ class ValueLearning:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Transitions:
-    """Recorded turns: states (n, s), shown candidates (n, L, c), rewards (n,), and the row that follows (n,) or -1."""
-
-    states: Numbers
-    shown: Numbers
-    rewards: Numbers
-    follows: Rows
-
-
-def of_state(state: State) -> Floats:
-    """h (n, s): the turn, what is believed of the person and how surely, the first prompt, the last, the pictures.
-
-    `held - now` is what the pictures that are held are beyond their words.
-    """
-    gamma, mean, doubt = expected(state.belief)
-    turn = np.repeat(np.eye(TURNS)[min(state.turn, TURNS - 1)][None], len(gamma), axis=0)
-    beyond = state.held - state.now
-    holds = np.stack([(mean * state.held).sum(axis=1), (mean * beyond).sum(axis=1)], axis=1)
-    return np.hstack([turn, gamma, mean, doubt, state.first, state.now, state.seen, beyond, holds])
-
-
-def expected(belief: Belief) -> tuple[Floats, Floats, Floats]:
-    """Types (n, K), and over them the head's mean and its standard deviation in each direction, (n, d)."""
-    gamma = belief.types
-    mean = (gamma[..., None] * belief.mean).sum(axis=-2)
-    own = np.diagonal(belief.covariance, axis1=-2, axis2=-1) + (belief.mean - mean[..., None, :]) ** 2
-    return gamma, mean, np.sqrt(np.maximum((gamma[..., None] * own).sum(axis=-2), 0.0))
-
-
-def of_candidates(state: State, options: Options) -> Floats:
-    """p (n, L_C, c): its words, how far from the last prompt, its category, and what it is expected to be worth.
-
-    Direction by direction as well, since words say more of some than of others; and by category, how much better than
-    their words the pictures were that the candidate goes on from.
-    """
-    worths, doubt = worth(state.belief, options.words)
-    _, mean, _ = expected(state.belief)
-    far = options.words - state.now[:, None]
-    category = np.array([[float(name == each) for each in CATEGORIES] for name in options.categories])
-    category = np.broadcast_to(category, (len(far), *category.shape))
-    beyond = (mean * (state.held - state.now)).sum(axis=1)[:, None, None] * category
-    parts = (options.words, far, category, worths[..., None], doubt[..., None], mean[:, None] * options.words, beyond)
-    return np.concatenate(parts, axis=2)
-
-
-def transitions(told: Iterable[Told], *, earlier: float = 1.0) -> Transitions:
-    """Of every turn; a reward before the last turn counts `earlier`."""
-    states, shown, rewards, follows, rows = [], [], [], [], 0
-    for part in told:
-        for step in part.steps:
-            last = step is part.steps[-1]
-            states.append(of_state(step.state).astype(np.float32))
-            candidates = of_candidates(step.state, step.options)
-            taken = np.take_along_axis(candidates, step.slate[..., None], axis=1)
-            shown.append(taken.astype(np.float32))
-            rewards.append((step.worth * (1.0 if last else earlier)).astype(np.float32))
-            follows.append(np.full(len(part), -1) if last else np.arange(len(part)) + rows + len(part))
-            rows += len(part)
-    if not states:
-        raise PalateError("nothing_recorded", "a value is learned from at least one conversation")
-    return Transitions(*(np.concatenate(part) for part in (states, shown, rewards, follows)))
-
-
-def mixed(recorded: Transitions, made: Transitions, *, least: float = 0.25) -> Transitions:
-    """Both, the recorded ones repeated until they are at least a share `least` of all."""
-    wanted = least / (1 - least) * len(made.states)
-    times = max(1, int(np.ceil(wanted / max(len(recorded.states), 1))))
-    both, rows, follows = [recorded] * times + [made], 0, []
-    for part in both:
-        follows.append(np.where(part.follows < 0, -1, part.follows + rows))
-        rows += len(part.states)
-    states, shown, rewards = (
-        np.concatenate([getattr(part, name) for part in both]) for name in ("states", "shown", "rewards")
-    )
-    return Transitions(states, shown, rewards, np.concatenate(follows))
-
-
 def expectile_loss(u: Tensor, expectile: float) -> Tensor:
     """|tau - 1(u < 0)| u^2, the mean over all; tau = 1/2 is half of the squared error."""
     return ((expectile - (u < 0).float()).abs() * u * u).mean()
@@ -135,12 +54,12 @@ def expectile_loss(u: Tensor, expectile: float) -> Tensor:
 class Value:
     """f_1, f_2 and V with the targets of f; made once, trained in steps, kept as safetensors."""
 
-    def __init__(self, state: int, candidate: int, learning: ValueLearning) -> None:
+    def __init__(self, state: int, candidate: int, sight: tuple[int, ...], learning: ValueLearning) -> None:
         import torch
 
         torch.manual_seed(learning.seed)
         self.learning = learning
-        self.shape = (state, candidate)
+        self.shape = (state, candidate, sight)
         self.f = torch.nn.ModuleList(_f(state, candidate, learning.hidden) for _ in range(2))
         self.target = torch.nn.ModuleList(_f(state, candidate, learning.hidden) for _ in range(2))
         self.target.load_state_dict(self.f.state_dict())
@@ -153,6 +72,7 @@ class Value:
                 "candidate_scale": torch.ones(candidate),
                 "reward_mean": torch.zeros(1),
                 "reward_scale": torch.ones(1),
+                "sight": torch.zeros(sight),
             }
         ).requires_grad_(False)
 
@@ -160,10 +80,13 @@ class Value:
         """Inputs and rewards of mean 0 and variance 1."""
         import torch
 
+        self.scales["sight"].data = torch.tensor(data.sight, dtype=torch.float32)
         flat = data.shown.reshape(-1, data.shown.shape[-1])
         for name, rows in (("state", data.states), ("candidate", flat), ("reward", data.rewards[:, None])):
             self.scales[f"{name}_mean"].data = torch.tensor(rows.mean(axis=0), dtype=torch.float32)
             self.scales[f"{name}_scale"].data = torch.tensor(rows.std(axis=0) + 1e-3, dtype=torch.float32)
+        # Which turn it is stays 0 or 1.
+        self.scales["state_mean"].data[:TURNS], self.scales["state_scale"].data[:TURNS] = 0.0, 1.0
 
     def scaled(self, rows: Numbers, name: str) -> Tensor:
         import torch
@@ -178,19 +101,24 @@ class Value:
         return values
 
     def of(self, state: State, options: Options) -> Floats:
-        """min_j f_j(h, p) of every candidate, (n, L_C)."""
+        """min_j f_j(h, p) of every candidate, (n, L_C), in the units of rewards."""
         import torch
 
         with torch.inference_mode():
             h = self.scaled(of_state(state), "state")
-            p = self.scaled(of_candidates(state, options), "candidate")
+            sight = self.scales["sight"].numpy().astype(np.float64)
+            p = self.scaled(of_candidates(state, options, sight), "candidate")
             values = torch.stack([network(h, p) for network in self.f]).min(dim=0).values
+            values = values * self.scales["reward_scale"] + self.scales["reward_mean"]
         return np.asarray(values.numpy(), dtype=np.float64)
 
-    def policy(self) -> Policy:
+    def policy(self, noise: float = 0.0) -> Policy:
+        """The best slates by it; `noise` shows what else there is, in spreads of the values."""
+
         def show(state: State, options: Options, rng: np.random.Generator) -> Rows:
-            del rng
-            return best_slates(self.of(state, options), options.categories, COLUMNS)
+            values = self.of(state, options)
+            values = values + noise * values.std(axis=1, keepdims=True) * rng.standard_normal(values.shape)
+            return best_slates(values, options.categories, COLUMNS)
 
         return show
 
@@ -199,7 +127,7 @@ class Value:
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.contiguous() for name, tensor in self.tensors().items()}, folder / "value.safetensors")
-        card = {"state": self.shape[0], "candidate": self.shape[1], "learning": asdict(self.learning)}
+        card = {"shape": self.shape, "learning": asdict(self.learning)}
         (folder / "value.json").write_text(json.dumps(card, indent=2) + "\n")
 
     @classmethod
@@ -207,7 +135,8 @@ class Value:
         from safetensors.torch import load_file
 
         card = json.loads((folder / "value.json").read_text())
-        value = cls(card["state"], card["candidate"], ValueLearning(**card["learning"]))
+        state, candidate, sight = card["shape"]
+        value = cls(state, candidate, tuple(sight), ValueLearning(**card["learning"]))
         kept = load_file(folder / "value.safetensors")
         for name, tensor in value.tensors().items():
             tensor.data.copy_(kept[name])
@@ -226,14 +155,14 @@ def _network(wide: int, hidden: int) -> nn.Module:
 
 
 def _f(state: int, candidate: int, hidden: int) -> nn.Module:
-    """f(h, p): what is linear in p (greed on taste is), and a network of both that begins at nothing."""
+    """f(h, p): what is linear in p, turn by turn (greed on taste is), and a network of both that begins at nothing."""
     import torch
     from torch import nn
 
     class Candidates(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.plain = nn.Linear(candidate, 1)
+            self.plain_h, self.plain_p = nn.Linear(state, 1), nn.Linear(candidate, TURNS)
             self.of_h, self.of_p = nn.Linear(state, hidden), nn.Linear(candidate, hidden)
             self.then, self.last = nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
             nn.init.zeros_(self.last.weight)
@@ -241,7 +170,8 @@ def _f(state: int, candidate: int, hidden: int) -> nn.Module:
         def forward(self, h: Tensor, p: Tensor) -> Tensor:
             """(n, s), (n, L, c) -> (n, L); what h makes of the first layer is the same for all L."""
             inner = torch.relu(self.of_h(h)[:, None] + self.of_p(p))
-            found: Tensor = (self.plain(p) + self.last(torch.relu(self.then(inner))))[..., 0]
+            deep = self.plain_h(h)[:, None] + self.last(torch.relu(self.then(inner)))
+            found: Tensor = deep[..., 0] + (self.plain_p(p) * h[:, None, :TURNS]).sum(dim=-1)
             return found
 
     return Candidates()
@@ -254,7 +184,7 @@ class Training:
         import torch
 
         self.learning = learning
-        self.value = value = Value(data.states.shape[1], data.shown.shape[2], learning)
+        self.value = value = Value(data.states.shape[1], data.shown.shape[2], data.sight.shape, learning)
         value.fit_scales(data)
         self.h = value.scaled(data.states, "state")
         self.P = value.scaled(data.shown, "candidate")

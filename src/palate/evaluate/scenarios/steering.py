@@ -7,15 +7,16 @@ from palate.evaluate.scenario import Scenario, Size, Specification
 
 
 def run(asked: Specification) -> Report:
-    from palate.evaluate.steering import SteeringDesign, evaluate_steering
-    from palate.steer.value import ValueLearning
+    from dataclasses import replace
+
+    from palate.evaluate.steering import LEARNING, SteeringDesign, evaluate_steering
 
     share = asked.cases / SCENARIO.all_cases
     design = SteeringDesign(
         people=asked.cases,
         recorded=max(60, round(600 * share)),
         simulated=max(60, round(3000 * share)),
-        learning=ValueLearning(steps=max(200, round(3000 * share)), expectile=0.9),
+        learning=replace(LEARNING, steps=max(200, round(LEARNING.steps * share))),
         seed=asked.seed,
     )
     return evaluate_steering(design, out=asked.out)
