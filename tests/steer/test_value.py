@@ -11,7 +11,7 @@ import pytest
 from palate.errors import PalateError
 from palate.steer.bank import MadeBank
 from palate.steer.foreseeing import foreseeing, foreseen, foresight, words_alone
-from palate.steer.simulating import Known, Policy, Told, converse, exploring, greedy, taught, unranked
+from palate.steer.simulating import TURNS, Known, Policy, Told, converse, exploring, greedy, taught, unranked
 from palate.steer.transitions import Transitions, mixed, of_candidates, transitions
 from palate.steer.value import Training, Value, ValueLearning, expectile_loss, train_value
 from palate.taste.offset import first_belief
@@ -179,7 +179,7 @@ def test_it_learns_where_reward_is_and_repeats_itself() -> None:
     """Reward is the first feature of what is shown: after training, candidates with more of it are worth more."""
     rng = np.random.default_rng(0)
     shown = rng.standard_normal((400, 4, 3))
-    states = rng.standard_normal((400, 2))
+    states = np.hstack([np.tile(np.eye(TURNS)[-1], (400, 1)), rng.standard_normal((400, 2))])
     data = Transitions(states, shown, 4 * shown[:, :, 0].mean(axis=1), np.full(400, -1), words_alone(1))
     learning = ValueLearning(hidden=16, steps=300, rate=3e-3, batch=64)
     one, log = train_value(data, learning)
