@@ -35,6 +35,9 @@ class Settings:
     weight_mcos: float = _setting(0.8, "GRE-Score: how much being unlike the other models counts")
     weight_popularity: float = _setting(0.2, "GRE-Score: how much downloads count")
     database: str = _setting("here", "where the rows are: here (SQLite in the home), or postgresql://...")
+    blobs: str = _setting(
+        "here", "where drawn pictures are: here (a folder of the home), or s3://, gs://, az://, file://"
+    )
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -48,7 +51,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 
 
-ELSEWHERE = ("database",)
+ELSEWHERE = ("database", "blobs")
 """Settings that $PALATE_DATABASE and its like overrule: an address may hold what belongs in no file."""
 
 

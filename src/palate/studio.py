@@ -428,6 +428,14 @@ class Studio:
             raise PalateError("unknown_form", f"'{kind}' is no form to export in", hint="known: gemrec")
         return export_gemrec(self.home, space_of_home(self.home, self.settings.encoder), folder)
 
+    def migrate(self, *, database: str | None = None, blobs: str | None = None) -> dict[str, Any]:
+        """Copy the home's rows and drawn pictures to other places, where it lives from then on."""
+        from palate.catalogue.home import Places
+        from palate.catalogue.moving import move
+
+        were = self.home.places
+        return move(self.home, Places(database or were.database, blobs or were.blobs))
+
     # -- settings -----------------------------------------------------------------------------------------------
 
     def config_get(self, name: str | None = None) -> list[dict[str, Any]]:

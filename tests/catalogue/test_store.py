@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from palate.catalogue import choices, models, pictures, vectors
+from palate.catalogue import choices, models, pictures, tables, vectors
 from palate.catalogue.blobs import Blobs, content_id
 from palate.catalogue.choices import Choice
 from palate.catalogue.database import wal_is_safe
@@ -229,6 +229,27 @@ def test_an_older_home_is_brought_up_to_date(home: Home) -> None:
         assert migrate(connection, (*STEPS, lambda _: ran.append("second"))) == len(STEPS) + 1
         assert version_of(connection) == len(STEPS) + 1
     assert ran == ["second"]
+
+
+def test_a_number_is_never_given_twice_in_a_home_of_before_either(home: Home) -> None:
+    with home.write() as connection:
+        for statement in ("DROP TABLE choices", OLD_CHOICES, OLD_INDEX, A_CHOICE, "UPDATE meta SET value = '5'"):
+            connection.exec_driver_sql(statement)
+        connection.execute(tables.tastes.insert().values(person="ada", words={}, after=9))
+    with home.write() as connection:
+        choices.append(connection, Choice("ada", "like", {"picture": "b"}))
+        assert [choice.sequence for choice in choices.of_person(connection, "ada")] == [7, 10]
+        choices.forget(connection, [10])
+        choices.append(connection, Choice("ada", "like", {"picture": "c"}))
+        assert [choice.sequence for choice in choices.of_person(connection, "ada")] == [7, 11]
+
+
+OLD_CHOICES = (
+    "CREATE TABLE choices (sequence INTEGER NOT NULL, person VARCHAR NOT NULL, kind VARCHAR NOT NULL, "
+    "payload JSON NOT NULL, at FLOAT NOT NULL, PRIMARY KEY (sequence))"
+)
+OLD_INDEX = "CREATE INDEX choices_by_person ON choices (person, sequence)"
+A_CHOICE = "INSERT INTO choices VALUES (7, 'ada', 'like', '{\"picture\": \"a\"}', 1.0)"
 
 
 def test_no_home_is_an_error_that_says_how_to_make_one(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from palate.errors import PalateError
 
@@ -19,6 +20,25 @@ RESERVE = 64 * 2**20
 def content_id(data: bytes) -> str:
     """The identity of a picture: the first 32 hexadecimal digits of its sha256."""
     return hashlib.sha256(data).hexdigest()[:32]
+
+
+class BlobStore(Protocol):
+    """Where pictures of ours lie, wherever that is (`Blobs` here, `catalogue.objects` elsewhere)."""
+
+    reserve: int
+    """Bytes that must stay free, where somebody counts them."""
+
+    def put(self, data: bytes) -> str: ...
+
+    def get(self, id: str) -> bytes: ...
+
+    def path(self, id: str) -> Path: ...
+
+    def remove(self, id: str) -> None: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def sweep(self) -> int: ...
 
 
 class Blobs:
@@ -58,6 +78,9 @@ class Blobs:
             return self.path(id).read_bytes()
         except FileNotFoundError as error:
             raise PalateError("picture_missing", "its file is gone", about=id, hint="run `palate check`") from error
+
+    def remove(self, id: str) -> None:
+        self.path(id).unlink(missing_ok=True)
 
     def __iter__(self) -> Iterator[str]:
         """Every blob's id; half-written files of a killed process are not blobs."""

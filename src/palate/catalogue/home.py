@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from palate import settings as settings_file
 from palate.catalogue import postgres
-from palate.catalogue.blobs import Blobs
+from palate.catalogue.blobs import Blobs, BlobStore
 from palate.catalogue.database import Database
 from palate.catalogue.lock import WriterLock
 from palate.catalogue.migrations import STEPS, version_of
@@ -26,14 +26,16 @@ HERE = "here"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a home keeps its rows; `here` is its own folder."""
+    """Where a home keeps its rows and its pictures; `here` is its own folder."""
 
     database: str = HERE
+    blobs: str = HERE
 
     @classmethod
     def of(cls, folder: Path) -> Places:
         """As its settings say, or the environment."""
-        return cls(settings_file.read(folder).database)
+        settings = settings_file.read(folder)
+        return cls(settings.database, settings.blobs)
 
 
 class Home:
@@ -43,7 +45,7 @@ class Home:
         self.folder = folder
         self.places = places or Places.of(folder)
         self.database = _database(folder, self.places.database)
-        self.blobs = Blobs(folder / "blobs")
+        self.blobs = _blobs(folder, self.places.blobs)
         self._entered = False
 
     @classmethod
@@ -138,3 +140,13 @@ def _database(folder: Path, place: str) -> Database:
     if postgres.is_postgres(place):
         return Database.at(place)
     raise PalateError("wrong_setting", "a database is `here` or postgresql://...", about=postgres.shown(place))
+
+
+def _blobs(folder: Path, place: str) -> BlobStore:
+    if place == HERE:
+        return Blobs(folder / "blobs")
+    from palate.catalogue.objects import SCHEMES, ObjectBlobs
+
+    if place.startswith(SCHEMES):
+        return ObjectBlobs(place, folder / "derived" / "blobs")
+    raise PalateError("wrong_setting", f"blobs are `here` or one of {', '.join(SCHEMES)}", about="blobs")

@@ -76,6 +76,11 @@ def add_talks(connection: Connection) -> None:
     tables.metadata.create_all(connection, tables=[tables.exchanges])
 
 
+def add_outbox(connection: Connection) -> None:
+    """8: what an index elsewhere was not told of yet."""
+    tables.metadata.create_all(connection, tables=[tables.outbox])
+
+
 STEPS: tuple[Callable[[Connection], None], ...] = (
     create_everything,
     add_people,
@@ -84,6 +89,7 @@ STEPS: tuple[Callable[[Connection], None], ...] = (
     add_hands,
     number_choices_once,
     add_talks,
+    add_outbox,
 )
 
 

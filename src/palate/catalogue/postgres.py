@@ -72,6 +72,11 @@ def shown(place: str) -> str:
         return place
 
 
+def without_password(place: str) -> str:
+    """An address as a settings file may hold it."""
+    return make_url(place)._replace(password=None).render_as_string(hide_password=False)
+
+
 def _prepare(raw: Any, _record: Any) -> None:
     """Every connection speaks for the whole home as the role that bypasses nothing, once that role is there."""
     with raw.cursor() as cursor:

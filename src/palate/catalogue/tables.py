@@ -175,6 +175,16 @@ vectors = Table(
     Column("data", LargeBinary, nullable=False),  # float32, little-endian, unit length
 )
 
+outbox = Table(
+    "outbox",  # vectors that changed and that an index elsewhere was not told of yet; by triggers (`outbox.py`)
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("encoder_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("thing_id", String, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 jobs = Table(
     "jobs",
     metadata,

@@ -1,4 +1,4 @@
-"""The commands that keep a home: `init`, `config`, `check`, `export`."""
+"""The commands that keep a home: `init`, `config`, `check`, `export`, `migrate`."""
 
 from __future__ import annotations
 
@@ -91,3 +91,29 @@ def export_dataset(
     with studio(hub) as opened:
         answer = opened.export(kind, folder)
     printing.as_json(answer) if json else printing.facts(answer)
+
+
+def migrate(
+    home: Annotated[str, typer.Argument(help="The home: a folder.")],
+    database: Annotated[
+        str | None, typer.Argument(help="Where its rows shall be: postgresql://..., or here (SQLite in the home).")
+    ] = None,
+    blobs: Annotated[
+        str | None,
+        typer.Option("--blobs", help="Where its drawn pictures shall be: s3://, gs://, az://, file://, here."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Move a home's rows and pictures to a database and an object store, or back; the old ones are kept."""
+    from palate.cli import printing
+    from palate.errors import PalateError
+
+    if database is None and blobs is None:
+        raise PalateError("nothing_to_move", "say where to", hint="`palate migrate HOME postgresql://...`")
+    with studio(home) as opened:
+        answer = opened.migrate(database=database, blobs=blobs)
+    if json:
+        printing.as_json(answer)
+    else:
+        printing.facts(answer)
+        printing.note("the home lives there now; what was copied is still where it was")

@@ -78,6 +78,7 @@ app.add_typer(config, name="config")
 config.command("get")(keeping.config_get)
 config.command("set")(keeping.config_set)
 app.command()(keeping.check)
+app.command()(keeping.migrate)
 app.command()(serving.serve)
 app.command()(serving.mcp)
 

@@ -21,6 +21,12 @@ def serve(
     behind_tls: Annotated[
         bool, typer.Option("--behind-tls", help="A proxy on this machine speaks TLS in front of it.")
     ] = False,
+    database: Annotated[
+        str | None, typer.Option("--database", help="Where the rows are, this time: postgresql://...")
+    ] = None,
+    blobs: Annotated[
+        str | None, typer.Option("--blobs", help="Where drawn pictures are, this time: s3://, gs://, az://, file://.")
+    ] = None,
     hub: Hub = None,
 ) -> None:
     """Serve the web application and the HTTP service until Ctrl-C."""
@@ -34,8 +40,16 @@ def serve(
 
             webbrowser.open(address)
 
+    _say_where(database=database, blobs=blobs)
     with studio(hub) as opened:
         running.serve(opened, announce, host=host, port=port, names=name or (), behind_tls=behind_tls)
+
+
+def _say_where(**places: str | None) -> None:
+    """To this process and those that it starts; the settings stay as they are."""
+    import os
+
+    os.environ.update({f"PALATE_{name.upper()}": place for name, place in places.items() if place})
 
 
 def mcp(hub: Hub = None) -> None:
