@@ -47,6 +47,9 @@ figure img { width: 112px; background: #fff; border-radius: 4px } figure.whole i
 figcaption { font-size: .8rem; color: var(--soft); max-width: 112px; overflow-wrap: anywhere }
 figure.whole figcaption { max-width: none } summary { cursor: pointer; padding: .4rem 0 }
 a { color: var(--mark) } dt { font-weight: 600 } dd { margin: 0 0 .3rem 1rem }
+@media (max-width: 40rem) { .cards tr:first-child { display: none }
+  .cards tr { display: block; padding: .4rem 0; border-bottom: 1px solid var(--line) }
+  .cards th, .cards td { display: block; border: 0; padding: .1rem 0; white-space: normal } }
 td .ci { color: var(--soft); font-size: .85em } .best { font-weight: 600 }
 """
 
@@ -89,17 +92,29 @@ def _overview(outcomes: Sequence[Outcome], known: Mapping[str, Scenario]) -> str
         name = html.escape(one.scenario)
         link = f"<a href='#{name}'>{name}</a>" if one.summary else name
         cases = f"{one.cases} of {one.of}" if one.summary else ""
-        leads = _leader(one, own) if one.summary else html.escape(one.why)
+        leads = _leads(one, scenario) if one.summary else html.escape(one.why)
         if one.summary and one.why:
             leads += f" <span class=soft>({html.escape(one.why)})</span>"
         rows.append(
             f"<tr><th>{link}</th><td>{cases}</td><td class=why>{leads}</td><td class=why>{' · '.join(shown)}</td></tr>"
         )
-    head = "<tr><th>scenario</th><th>cases</th><th>what leads, by its first measure</th><th>numbers by aspect</th></tr>"
+    head = "<tr><th>scenario</th><th>cases</th><th>what came out first</th><th>numbers by aspect</th></tr>"
     return (
         "<p>Every number has its 95 % interval, over the cases that were asked. What each means stands "
         "<a href='#words'>at the end</a>.</p>"
-        f"<div class=wide><table>{head}{''.join(rows)}</table></div>"
+        f"<div class=wide><table class=cards>{head}{''.join(rows)}</table></div>"
+    )
+
+
+def _leads(outcome: Outcome, scenario: Scenario | None) -> str:
+    """A scenario's headline, so far as it was measured, else who leads."""
+    own = scenario.measures if scenario else {}
+    metrics = {name: read_metric(row) for name, row in (outcome.summary or {})["metrics"].items()}
+    named = [name for name in (scenario.headline if scenario else ()) if name in metrics]
+    if not named:
+        return _leader(outcome, own)
+    return "<br>".join(
+        f"{html.escape(name)} {_arrow(measure_of(name, own))} {_with_interval(metrics[name])}" for name in named
     )
 
 
@@ -150,7 +165,7 @@ def _glossary(done: Sequence[Outcome], known: Mapping[str, Scenario]) -> str:
     rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(what)}</dd>" for name, what in sorted(said.items()))
     return (
         "<h2 id=words>What the numbers mean</h2><p>↑ more is better, ↓ less is better. A number with @ is of so many "
-        f"things: the first ten, eight pictures, turn five.</p><details open><summary>{len(said)} measures</summary>"
+        f"things: the first ten, eight pictures, turn five.</p><details><summary>{len(said)} measures</summary>"
         f"<dl>{rows}</dl></details>"
     )
 
@@ -280,7 +295,10 @@ def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     body = "".join("<tr>" + "".join(_cell(row.get(name, "")) for name in names) + "</tr>" for row in rows)
-    return f"<h3>{html.escape(title)}</h3><div class=wide><table><tr>{head}</tr>{body}</table></div>"
+    table = f"<div class=wide><table><tr>{head}</tr>{body}</table></div>"
+    if len(rows) > MOST_OPEN:
+        table = f"<details><summary>{len(rows)} rows</summary>{table}</details>"
+    return f"<h3>{html.escape(title)}</h3>{table}"
 
 
 def _cell(value: object) -> str:

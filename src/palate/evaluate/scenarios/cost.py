@@ -17,5 +17,6 @@ SCENARIO = Scenario(
     aspects=("cost",),
     asks="latency, throughput, memory, operations and assumed energy of an answer and of learning",
     run=run,
+    headline=("style/p95_ms", "ease/p95_ms", "encoder pocket, 8 pictures/p95_ms", "all of it/peak_mb"),
     sizes=(Size(30, 30.0), Size(200, 60.0)),
 )

@@ -17,6 +17,7 @@ SCENARIO = Scenario(
     aspects=("fairness", "accuracy"),
     asks="which people are served worse, which makers are shown less, whether saying who one is changes the answer",
     run=run,
+    headline=("ease:gender/gap", "ease:gender:shuffled/gap", "makers/exposure_gap", "gender:jaccard/snsr"),
     sizes=(Size(300, 8.0), Size(943, 20.0)),
     needs=("hub|ml-100k/u.user",),
 )

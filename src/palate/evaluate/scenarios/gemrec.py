@@ -38,6 +38,7 @@ SCENARIO = Scenario(
     aspects=("accuracy", "pictures"),
     asks="find and identify on GEMRec's real features; two stages against one, all models against some, by domain",
     run=run,
+    headline=("style/top1@1", "pmi/top1@1", "find/spearman", "hub:two-stage:gre/pleased@8", "hub:dice/pleased@8"),
     sizes=(Size(1, 30.0), Size(2, 45.0), Size(5, 90.0)),
     needs=(f"hub|{FEATURES}",),
     version=2,

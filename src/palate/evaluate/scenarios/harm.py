@@ -17,5 +17,13 @@ SCENARIO = Scenario(
     aspects=("content", "privacy", "autonomy", "transparency", "social", "robustness", "cost"),
     asks="privacy, autonomy, transparency, social harm and manipulability, each with its method and its limits",
     run=run,
+    headline=(
+        "ease:scores/membership_auc",
+        "ease-blurred:scores/membership_auc",
+        "itemknn:given/true_reasons",
+        "rows/left_behind",
+        "push:10%:itemknn/rank_shift",
+        "push:10%:itemknn:guarded/rank_shift",
+    ),
     sizes=(Size(40, 28.0), Size(100, 35.0), Size(300, 70.0)),
 )

@@ -57,6 +57,7 @@ SCENARIO = Scenario(
     aspects=("accuracy", "pictures", "people"),
     asks="which of a hub's models drew a picture, by CGI's construction",
     run=run,
+    headline=("style/top1@1", "pmi/top1@1", "style-pmi/top1@1", "style/win_rate"),
     sizes=(Size(2, 80.0), Size(4, 120.0)),
     needs=("hub",),
     version=2,

@@ -17,5 +17,6 @@ SCENARIO = Scenario(
     aspects=("longitudinal", "social"),
     asks="satisfaction, drift, variety and exposure of made people over 60 rounds of feedback, and tests on traffic",
     run=run,
+    headline=("taste/satisfaction", "popularity/satisfaction", "taste/variety", "chance/variety"),
     sizes=(Size(20, 5.0), Size(60, 12.0), Size(200, 40.0)),
 )

@@ -30,6 +30,7 @@ SCENARIO = Scenario(
     aspects=("pictures",),
     asks="how far each model's pictures are from the others' for the same prompts, how varied, how true to the words",
     run=run,
+    headline=("models/fid", "floor/fid", "models/clip_score", "models/vendi"),
     needs=("hub|gemrec/clip_vit_l14.npz",),
     sizes=(Size(10, 3.0), Size(40, 8.0), Size(120, 20.0)),
 )

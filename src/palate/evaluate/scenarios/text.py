@@ -17,5 +17,6 @@ SCENARIO = Scenario(
     aspects=("text",),
     asks="candidate prompts: how many can be used, how faithful, how varied, how natural",
     run=run,
+    headline=("offline/usable", "offline/faithful", "offline/distinct2"),
     sizes=(Size(20, 5.0), Size(60, 12.0)),
 )
