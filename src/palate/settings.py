@@ -38,6 +38,9 @@ class Settings:
     blobs: str = _setting(
         "here", "where drawn pictures are: here (a folder of the home), or s3://, gs://, az://, file://"
     )
+    index: str = _setting(
+        "here", "what `similar` asks: here (every vector is looked at), pgvector, or qdrant://host:port"
+    )
 
     @property
     def weights(self) -> tuple[float, float, float]:
@@ -51,7 +54,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
 }
 
 
-ELSEWHERE = ("database", "blobs")
+ELSEWHERE = ("database", "blobs", "index")
 """Settings that $PALATE_DATABASE and its like overrule: an address may hold what belongs in no file."""
 
 

@@ -13,29 +13,34 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from palate import settings as settings_file
-from palate.catalogue import postgres
+from palate.catalogue import outbox, postgres
 from palate.catalogue.blobs import Blobs, BlobStore
 from palate.catalogue.database import Database
 from palate.catalogue.lock import WriterLock
 from palate.catalogue.migrations import STEPS, version_of
+from palate.catalogue.nearest import Nearest
+from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 
 DATABASE = "palate.db"
 HERE = "here"
+LINES_A_QUESTION = 20_000
+"""Changes that an index is told of before a question is put to it; what remains is told before the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where a home keeps its rows and its pictures; `here` is its own folder."""
+    """Where a home keeps its rows, its pictures and an index of their vectors; `here` is its own folder."""
 
     database: str = HERE
     blobs: str = HERE
+    index: str = HERE
 
     @classmethod
     def of(cls, folder: Path) -> Places:
         """As its settings say, or the environment."""
         settings = settings_file.read(folder)
-        return cls(settings.database, settings.blobs)
+        return cls(settings.database, settings.blobs, settings.index)
 
 
 class Home:
@@ -46,6 +51,7 @@ class Home:
         self.places = places or Places.of(folder)
         self.database = _database(folder, self.places.database)
         self.blobs = _blobs(folder, self.places.blobs)
+        self._nearest: dict[str, Nearest] = {}
         self._entered = False
 
     @classmethod
@@ -76,6 +82,16 @@ class Home:
         if found < len(STEPS):
             with self.writing():
                 pass
+
+    def nearest(self, space: Space) -> Nearest | None:
+        """The index of this space's pictures that is kept elsewhere, told of what changed; None where there is none."""
+        if self.places.index == HERE:
+            return None
+        if space.id not in self._nearest:
+            outbox.begin(self.database)
+            self._nearest[space.id] = _nearest(self, space)
+        outbox.feed(self.database, space, self._nearest[space.id], lines=LINES_A_QUESTION)
+        return self._nearest[space.id]
 
     @property
     def runs(self) -> Path:
@@ -150,3 +166,18 @@ def _blobs(folder: Path, place: str) -> BlobStore:
     if place.startswith(SCHEMES):
         return ObjectBlobs(place, folder / "derived" / "blobs")
     raise PalateError("wrong_setting", f"blobs are `here` or one of {', '.join(SCHEMES)}", about="blobs")
+
+
+def _nearest(home: Home, space: Space) -> Nearest:
+    place = home.places.index
+    if place == "pgvector" and home.database.shared:
+        from palate.catalogue.nearest_postgres import PostgresNearest
+
+        return PostgresNearest(home.database, space.id, space.dim)
+    from palate.catalogue.nearest_qdrant import QdrantNearest, is_qdrant, open_client
+
+    if is_qdrant(place):
+        return QdrantNearest(open_client(place), space.id, space.dim)
+    raise PalateError(
+        "wrong_setting", "an index is `here`, qdrant://host:port, or (with rows in Postgres) pgvector", about="index"
+    )

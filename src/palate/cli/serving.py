@@ -27,6 +27,9 @@ def serve(
     blobs: Annotated[
         str | None, typer.Option("--blobs", help="Where drawn pictures are, this time: s3://, gs://, az://, file://.")
     ] = None,
+    index: Annotated[
+        str | None, typer.Option("--index", help="What `similar` asks, this time: pgvector, or qdrant://host:port.")
+    ] = None,
     hub: Hub = None,
 ) -> None:
     """Serve the web application and the HTTP service until Ctrl-C."""
@@ -40,7 +43,7 @@ def serve(
 
             webbrowser.open(address)
 
-    _say_where(database=database, blobs=blobs)
+    _say_where(database=database, blobs=blobs, index=index)
     with studio(hub) as opened:
         running.serve(opened, announce, host=host, port=port, names=name or (), behind_tls=behind_tls)
 

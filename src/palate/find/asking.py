@@ -34,6 +34,8 @@ Floats = NDArray[np.float64]
 FIND_BY = ("gre", "clip", "mcos", "popularity", "style")
 IDENTIFY_BY = ("style", "pmi", "mms", "rkme", "popularity")
 SHOWN = 200
+SPARE = 20
+"""Asked of an index beyond what is to be shown: the picture itself, and what was removed since the index was told."""
 MOST_LIKED_COUNT = 3.0
 """A person's likings count as at most so many example pictures, however many there are."""
 
@@ -168,8 +170,10 @@ def similar(home: Home, settings: Settings, encoder: Callable[[], Encoder], pict
     started = time.perf_counter()
     space = space_of_home(home, settings.encoder)
     ids, asked = Reader(home, space, encoder).pictures([picture])
+    index = home.nearest(space)
+    near = None if index is None else [id for id, _ in index.search(asked[0], top + SPARE)]
     with home.read() as connection:
-        known, rows = vectors.load(connection, space, "picture")
+        known, rows = vectors.load(connection, space, "picture", near)  # what an index still has and we have not is out
         scores = rows @ asked[0]
         order = [int(row) for row in np.argsort(-scores, kind="stable") if known[row] != ids[0]][:top]
         makers = picture_rows.makers(connection, [known[row] for row in order])

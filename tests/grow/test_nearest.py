@@ -1,0 +1,214 @@
+"""One protocol, four indexes: each finds what looking at every vector finds, and nothing that may not be seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from palate.catalogue import outbox, pictures, vectors
+from palate.catalogue.database import Database
+from palate.catalogue.home import Home, Places
+from palate.catalogue.nearest import EVERYBODY, Exact, Graph, Nearest, Vectors
+from palate.catalogue.records import Drawing, Picture
+from palate.catalogue.vectors import Space
+from palate.errors import PalateError
+from palate.find.asking import similar
+from palate.people import holdings, persons
+from palate.settings import Settings
+
+DIM = 16
+SPACE = Space("clip", "a-clip", DIM, reads_words=True)
+
+
+def units(count: int, seed: int = 0) -> Vectors:
+    rows = np.random.default_rng(seed).standard_normal((count, DIM)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+def ids(count: int, begin: int = 0) -> list[str]:
+    return [f"{number:032x}" for number in range(begin, begin + count)]
+
+
+@pytest.fixture(params=["exact", "graph", "qdrant", "postgres"])
+def index(request: pytest.FixtureRequest) -> Iterator[Nearest]:
+    if request.param == "exact":
+        yield Exact()
+        return
+    if request.param == "graph":
+        yield Graph(DIM)
+        return
+    if request.param == "qdrant":
+        pytest.importorskip("qdrant_client")
+        from palate.catalogue.nearest_qdrant import QdrantNearest, open_client
+
+        yield QdrantNearest(open_client("qdrant+memory:"), "clip", DIM)
+        return
+    from palate.catalogue.nearest_postgres import PostgresNearest
+
+    new: Callable[..., str] = request.getfixturevalue("new_postgres")
+    database = Database.at(new())
+    database.migrate()
+    yield PostgresNearest(database, "clip", DIM)
+    database.close()
+
+
+def names(found: list[tuple[str, float]]) -> list[str]:
+    return [id for id, _ in found]
+
+
+def test_it_finds_what_exact_search_finds_and_only_what_may_be_seen(index: Nearest) -> None:
+    rows, every = units(300), ids(300)
+    chance = random.Random(0)
+    owners = [[chance.choice([EVERYBODY, "ada", "bob"])] for _ in every]
+    exact = Exact()
+    for each in (exact, index):
+        each.put(every, rows, owners)
+    assert len(index) == 300
+    query = units(1, seed=9)[0]
+    wanted, found = exact.search(query, 5), index.search(query, 5)
+    assert names(found) == names(wanted)
+    assert [score for _, score in found] == pytest.approx([score for _, score in wanted], abs=1e-5)
+    for seen in ([EVERYBODY], [EVERYBODY, "ada"], ["nobody"]):
+        allowed = {id for id, mine in zip(every, owners, strict=True) if set(mine) & set(seen)}
+        got = index.search(query, 20, owners=seen)
+        assert names(got) == names(exact.search(query, 20, owners=seen))
+        assert set(names(got)) <= allowed
+        assert len(got) == min(20, len(allowed))
+
+
+def test_what_is_put_again_is_replaced_and_what_is_removed_is_gone(index: Nearest) -> None:
+    rows, every = units(4), ids(4)
+    index.put(every, rows, [[EVERYBODY]] * 4)
+    index.put(every[:1], -rows[:1], [["ada"]])
+    assert len(index) == 4
+    assert names(index.search(-rows[0], 1)) == every[:1]
+    assert every[0] not in names(index.search(-rows[0], 4, owners=[EVERYBODY]))
+    index.remove(every[:2])
+    index.remove(every[:2])
+    assert len(index) == 2
+    assert sorted(names(index.search(rows[0], 4))) == every[2:]
+
+
+def test_what_is_not_finite_is_refused_as_a_whole(index: Nearest) -> None:
+    rows = units(2)
+    rows[1, 3] = np.nan
+    with pytest.raises(PalateError, match="not finite"):
+        index.put(ids(2), rows, [[EVERYBODY]] * 2)
+    assert len(index) == 0
+
+
+def test_a_graph_goes_further_out_where_most_may_not_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Graph, "FEW", 0)
+    graph, exact = Graph(DIM), Exact()
+    rows, every = units(500), ids(500)
+    for each in (graph, exact):
+        each.put(every, rows, [["ada"] if number % 50 == 0 else ["bob"] for number in range(500)])
+    assert names(graph.search(rows[1], 5, owners=["ada"])) == names(exact.search(rows[1], 5, owners=["ada"]))
+
+
+# -- fed from the outbox -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["here", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    made = (
+        Database.embedded(tmp_path / "rows.db")
+        if request.param == "here"
+        else Database.at(request.getfixturevalue("new_postgres")())
+    )
+    made.migrate()
+    yield made
+    made.close()
+
+
+def put(database: Database, every: list[str], rows: Vectors) -> None:
+    with database.write() as connection:
+        vectors.put_space(connection, SPACE)
+        pictures.put(connection, [Picture(id) for id in every])
+        vectors.put(connection, SPACE, "picture", every, rows)
+
+
+def test_an_index_is_told_of_what_was_there_what_changes_and_what_goes(database: Database) -> None:
+    every, rows = ids(6), units(6)
+    put(database, every[:3], rows[:3])
+    outbox.begin(database)
+    outbox.begin(database)
+    index = Exact()
+    assert outbox.feed(database, SPACE, index) == 3
+    put(database, every[3:], rows[3:])
+    with database.write() as connection:
+        vectors.put(connection, SPACE, "picture", every[:1], -rows[:1])
+        connection.execute(vectors.tables.vectors.delete().where(vectors.tables.vectors.c.thing_id == every[1]))
+    assert len(index) == 3  # it lags
+    outbox.feed(database, SPACE, index)
+    assert len(index) == 5
+    assert names(index.search(-rows[0], 1)) == every[:1]
+    with database.read() as connection:
+        assert outbox.waiting(connection) == 0
+
+
+def test_what_was_not_committed_is_never_told(database: Database) -> None:
+    outbox.begin(database)
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        vectors.put_space(connection, SPACE)
+        vectors.put(connection, SPACE, "picture", ids(1), units(1))
+        raise ZeroDivisionError
+    index = Exact()
+    assert outbox.feed(database, SPACE, index) == 0
+    assert len(index) == 0
+
+
+def test_killed_between_telling_and_noting_it_tells_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    outbox.begin(database)
+    put(database, ids(3), units(3))
+    index = Exact()
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "_forget", killed)
+        with pytest.raises(KeyboardInterrupt):
+            outbox.feed(database, SPACE, index)
+    assert outbox.feed(database, SPACE, index) == 3
+    assert len(index) == 3
+
+
+def test_whose_a_picture_is_stands_beside_its_vector(tmp_path: Path) -> None:
+    database = Database.embedded(tmp_path / "rows.db")
+    database.migrate()
+    own, shared, both = ids(3)
+    put(database, [own, shared, both], units(3))
+    with database.write() as connection:
+        persons.make(connection, "ada", "member", None, id="ada")
+        for name, picture in (("d1", own), ("d2", both), ("d3", both), ("d4", shared)):
+            pictures.put_drawings(connection, [Drawing(name, picture, "drawn", ())])
+        holdings.hold(connection, "ada", "e", ["d1", "d2"])
+    with database.read() as connection:
+        assert outbox.owners_of(connection, [own, shared, both]) == [["ada"], [EVERYBODY], [EVERYBODY, "ada"]]
+    database.close()
+
+
+def test_similar_asks_the_index_and_answers_as_without_it(tmp_path: Path) -> None:
+    pytest.importorskip("qdrant_client")
+    every, rows = ids(40), units(40)
+    answers = []
+    for place in ("here", f"qdrant+file://{tmp_path}/points"):
+        with closing(Home.create(tmp_path / "home", Places(index=place))) as home:
+            put(home.database, every, rows)
+            found = similar(home, Settings(encoder="a-clip"), pytest.fail, every[0], 5)
+            answers.append([(row.id, pytest.approx(row.score, abs=1e-6)) for row in found.rows])
+    assert len(answers[0]) == 5
+    assert answers[1] == answers[0]
+
+
+def test_an_index_that_is_none_is_refused(tmp_path: Path) -> None:
+    home = Home.create(tmp_path / "home", Places(index="pgvector"))
+    with closing(home), pytest.raises(PalateError, match="with rows in Postgres"):
+        home.nearest(SPACE)
