@@ -191,6 +191,9 @@ def evaluate_user_types(
     data: Annotated[
         Path | None, typer.Option("--data", help="On real people: a folder with MovieLens 100K's u.data.")
     ] = None,
+    poisoned: Annotated[
+        bool, typer.Option("--poisoned", help="What 1, 5 and 10 % of attackers do to what others are shown.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Which random world, or which split of people.")] = 0,
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write the run's plain files; the home's runs/ by default.")
@@ -200,16 +203,15 @@ def evaluate_user_types(
     """User types by EM: are planted ones found again; which of two films real people prefer, by number of types."""
     from palate.cli import printing
     from palate.cli.measuring import run_folder
-    from palate.evaluate.user_types import evaluate_film_types, evaluate_planted_types
+    from palate.evaluate.user_types import evaluate_film_types, evaluate_planted_types, evaluate_poisoned_types
 
-    if planted == (data is not None):
-        raise PalateError("nothing_asked", "say on whom to measure", hint="--planted, or --data DIR")
+    if planted + (data is not None) + poisoned != 1:
+        raise PalateError("nothing_asked", "say on whom to measure", hint="--planted, --poisoned, or --data DIR")
     folder = out or run_folder("user-types")
-    answer = (
-        evaluate_planted_types(seed=seed, out=folder)
-        if data is None
-        else evaluate_film_types(data, seed=seed, out=folder)
-    )
+    if data is not None:
+        answer = evaluate_film_types(data, seed=seed, out=folder)
+    else:
+        answer = (evaluate_poisoned_types if poisoned else evaluate_planted_types)(seed=seed, out=folder)
     printing.as_json(answer.as_json()) if json else printing.report(answer)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from palate.evaluate.film_types import Design, evaluate_films
 from palate.evaluate.planted_types import evaluate_planted, table
+from palate.evaluate.poisoned_types import poisoned_table, poisoned_types
 from palate.evaluate.report import Report, write_run
 from palate.importers.movielens import read_movielens
 from palate.taste.planted import Planting
@@ -39,6 +40,24 @@ def evaluate_planted_types(
     )
     if out is not None:
         _write(out, {"planted": asdict(planting), "worlds": worlds, "learning": asdict(learning)}, report)
+    return report
+
+
+def evaluate_poisoned_types(*, people: int = 200, seed: int = 0, out: Path | None = None) -> Report:
+    """What 1, 5 and 10 % of loud people can do to what others are shown, with and without the cap on influence."""
+    began = time.perf_counter()
+    metrics = poisoned_types(people, seed=seed)
+    report = Report(
+        SCENARIO,
+        metrics,
+        people,
+        0,
+        time.perf_counter() - began,
+        None if out is None else str(out),
+        {"What attackers change": poisoned_table(metrics)},
+    )
+    if out is not None:
+        _write(out, {"poisoned": {"people": people, "seed": seed}}, report)
     return report
 
 
