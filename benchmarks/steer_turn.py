@@ -4,7 +4,8 @@
 
 The bar: a median of at most 50 ms. Without --encoder it is a tiny CLIP made on the spot; a large one takes
 what it takes to read 25 prompts.
-With --value a network values the candidates, as after `palate train steering`. `cpu_ms` is the processor's time, which neighbours on the machine do not lengthen.
+With --value a network values the candidates, as after `palate train steering`. `cpu_ms` is the processor's time, which
+neighbours on the machine do not lengthen.
 """
 
 from __future__ import annotations
