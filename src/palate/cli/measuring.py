@@ -274,15 +274,13 @@ def compare(
         printing.as_json({"differences": rows})
         return
     printing.table(
-        ("metric", "first", "second", "change", "p", "corrected", "second is"),
+        ("metric", "first", "second", "p, corrected", "second is"),
         [
             (
                 row.name,
                 f"{row.first.value:.4g}",
                 f"{row.second.value:.4g}",
-                f"{row.change:+.4g}",
-                f"{row.p:.3g}" + (" by case" if row.paired else ""),
-                f"{row.adjusted:.3g}",
+                f"{row.adjusted:.2g}" + (" by case" if row.paired else ""),
                 row.said,
             )
             for row in found[:most]

@@ -80,11 +80,11 @@ def read_run(folder: Path) -> tuple[str, dict[str, Metric]]:
 
 def parts(folder: Path) -> dict[str, Path]:
     """The runs in a folder by the beginning of their metrics' names: `recommend/` and others of a suite, or the run."""
-    if not (folder / SUITE).is_file():
-        return {"": folder}
-    inside = sorted(file.parent for file in folder.glob(f"*/{SUMMARY}"))
-    if not inside:
+    inside = [] if (folder / SUMMARY).is_file() else sorted(file.parent for file in folder.glob(f"*/{SUMMARY}"))
+    if not inside and (folder / SUITE).is_file():
         raise PalateError("no_run", "this suite has no finished run", about=str(folder))
+    if not inside:
+        return {"": folder}
     return {f"{part.name}/": part for part in inside}
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from palate.evaluate.report import Report
 from palate.evaluate.scenario import Scenario, Size, Specification
 
-QUESTIONED = 2
+QUESTIONED = 1
 """People a seed who are surveyed, five questions each: their pictures are drawn."""
 
 
