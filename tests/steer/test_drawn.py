@@ -143,17 +143,23 @@ def test_a_conversation_retold_is_worth_what_its_picks_say(bank: DrawnBank) -> N
 
 
 def test_what_is_drawn_anew_is_drawn_once_and_seen_by_the_banks_own_directions(bank: DrawnBank) -> None:
-    asked: list[tuple[str, str, tuple[int, ...]]] = []
+    asked: list[tuple[str, tuple[tuple[str, int], ...]]] = []
 
-    def draw(model: str, text: str, seeds: Any) -> Any:
-        asked.append((model, text, tuple(seeds)))
-        return np.tile(bank.space.picture_mean, (len(seeds), 1)).astype(np.float32)
+    def draw(model: str, orders: Any) -> Any:
+        asked.append((model, tuple(orders)))
+        return np.tile(bank.space.picture_mean, (len(orders), 1)).astype(np.float32)
 
     again = Redrawn(bank, draw)
-    entries = np.array([[bank.entry(4, 2), bank.entry(0, 1), bank.entry(4, 2)]])
+    entries = np.array([[bank.entry(4, 2), bank.entry(0, 1), bank.entry(4, 2), bank.entry(1, 1)]])
     pictures = again.pictures(entries)
-    assert pictures.shape == (1, 3, 4, 6)
+    assert pictures.shape == (1, 4, 4, 6)
     assert np.abs(pictures).max() < 1e-5
-    assert [(model, text) for model, text, _ in asked] == [("wash", bank.texts[0]), ("chalk", bank.texts[4])]
-    assert not {seed for *_, seeds in asked for seed in seeds} & {1, 2, 3, 4}
+    assert [(model, [text for text, _ in orders[::4]]) for model, orders in asked] == [
+        ("wash", [bank.texts[0], bank.texts[1]]),
+        ("chalk", [bank.texts[4]]),
+    ]
+    assert len({order for _, orders in asked for order in orders}) == 12
+    assert not {seed for _, orders in asked for _, seed in orders} & {1, 2, 3, 4}
+    again.pictures(entries)
+    assert len(asked) == 2
     assert np.array_equal(again.words(entries), bank.words(entries))

@@ -68,10 +68,11 @@ def pocket_drawing() -> Draw:
     encoder = open_encoder("pocket", fit="squash")
     made = pocket.bank().made
 
-    def draw(model: str, text: str, seeds: Sequence[int]) -> Vectors:
+    def draw(model: str, orders: Sequence[tuple[str, int]]) -> Vectors:
         generator = open_generator(models[model], base=base)
+        steps, guidance = made["steps"], made["guidance"]
         try:
-            pictures = generator.draw([Order(text, seed, steps=made["steps"], cfg=made["guidance"]) for seed in seeds])
+            pictures = generator.draw([Order(text, seed, steps=steps, cfg=guidance) for text, seed in orders])
         finally:
             generator.close()
         return encoder.encode_pictures(pictures)

@@ -15,8 +15,8 @@ from palate.taste.space import Vectors
 SEEDS_FROM = 1_000_000
 """Seeds that no bank was drawn with."""
 
-Draw = Callable[[str, str, Sequence[int]], Vectors]
-"""A model's key, words, and seeds: the vectors (n, dim) of new pictures."""
+Draw = Callable[[str, Sequence[tuple[str, int]]], Vectors]
+"""A model's key, and words with a seed each: the vectors (n, dim) of new pictures."""
 
 
 @dataclass
@@ -42,12 +42,19 @@ class Redrawn:
 
     def pictures(self, entries: Rows) -> Floats:
         """A model at a time: opening one costs more than a picture."""
-        flat = np.asarray(entries).ravel()
+        flat = np.asarray(entries).ravel().tolist()
+        new: dict[int, list[int]] = {}
+        for entry in sorted(set(flat) - set(self.kept)):
+            new.setdefault(self.bank.parts(entry)[1], []).append(entry)
         each = self.bank.drawn.shape[2]
-        for entry in sorted(set(flat.tolist()) - set(self.kept), key=lambda entry: entry % len(self.bank.models)):
-            prompt, model = self.bank.parts(entry)
-            seeds = range(SEEDS_FROM + entry * each, SEEDS_FROM + (entry + 1) * each)
-            vectors = self.draw(self.bank.models[model], self.bank.texts[prompt], seeds)
-            self.kept[entry] = self.bank.space.of_pictures(vectors)
-        found = np.stack([self.kept[entry] for entry in flat.tolist()])
+        for model, own in new.items():
+            texts = [self.bank.texts[self.bank.parts(entry)[0]] for entry in own]
+            orders = [
+                (text, SEEDS_FROM + entry * each + n)
+                for text, entry in zip(texts, own, strict=True)
+                for n in range(each)
+            ]
+            features = self.bank.space.of_pictures(self.draw(self.bank.models[model], orders))
+            self.kept |= dict(zip(own, features.reshape(len(own), each, -1), strict=True))
+        found = np.stack([self.kept[entry] for entry in flat])
         return found.reshape(*np.shape(entries), *found.shape[1:])
