@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from palate.catalogue.records import Model
+from palate.cli.main import app
+from palate.errors import PalateError
 from palate.evaluate.identification import Benchmark, Place
+from palate.evaluate.identification_banked import banked
 from palate.evaluate.survey import place_of, places_of, questions, shares, write_survey
 from palate.find.specification import Specifications
 
@@ -92,3 +97,30 @@ def test_a_program_that_sees_grounds_prefers_who_named_them_and_people_may_say_o
     lines = [f"{row['person']},{row['question']},{at}" for row, at in zip(rows, place, strict=True)]
     (tmp_path / "answers.csv").write_text("\n".join(["person,question,chosen", *lines]) + "\n")
     assert shares(tmp_path, [tmp_path / "answers.csv"])["popularity/win_rate"].value == 1.0
+
+
+def test_the_command_writes_the_page_and_reads_the_answers(
+    benchmark: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("palate.evaluate.identification_banked.banked", lambda **_: benchmark)
+    asked = ["evaluate", "survey", str(tmp_path), "--people", "3", "--json"]
+    written = CliRunner().invoke(app, asked)
+    assert written.exit_code == 0, written.output
+    said = json.loads(written.output)["metrics"]
+    assert set(said) == {f"{name}/win_rate" for name in ("popularity", "rkme", "pmi", "style")}
+    read = CliRunner().invoke(app, ["evaluate", "survey", str(tmp_path), "--answers", str(tmp_path / "by-eye.csv")])
+    assert "win rate" in read.output
+    assert "program" not in read.output
+
+
+def test_the_pocket_hubs_bank_is_a_benchmark_whose_tasks_specify_nothing() -> None:
+    try:
+        found = banked(2, split=1)
+    except PalateError as missing:
+        pytest.skip(str(missing))
+    models, tasks, seeds, wide = found.tasks.shape
+    assert (models, tasks, seeds) == (64, 14, 2)
+    assert found.known.pictures.shape == (64 * 47, wide)
+    words = found.known.prompts[:47]
+    assert np.abs(words @ found.captions[0, :, 0].T).max() < 0.9999, "no task prompt is a specification prompt"
+    np.testing.assert_allclose(np.linalg.norm(found.tasks, axis=-1), 1.0, atol=1e-5)
