@@ -4,9 +4,11 @@
 
 The models' vectors are drawn from the mean and covariance of the real ones: the style index of the GEMRec models. The
 questions are real: pictures of prompts that the index was not fitted on, `--pictures` of one model to each. Prints a
-table and one JSON line; `ratio` is exact time over the index's for a question, both in batches. Exact search multiplies
-all rows in blocks that stay in the cache and keeps each block's best. A single picture is the hardest question: most of
-it is noise, far from every model. Without GEMRec's features a made-up hub takes their place, and the line says so.
+table and one JSON line; `ratio` is exact time over the index's for a question, both in batches; `p50` and `p99` are
+milliseconds by the clock of questions asked one at a time (a busy machine lengthens them), `cpu` a processor's mean of
+those. Exact search multiplies all rows in blocks that stay in the cache and keeps each block's best. A single picture
+is the hardest question: most of it is noise, far from every model. Without GEMRec's features a made-up hub takes their
+place, and the line says so.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from palate.find.style import StyleIndex, fit_style, style_cells
 
 TOP = 10
 ROUNDS = 3
+ALONE = 300
+"""Questions asked one at a time."""
 
 
 def hub(data: Path) -> tuple[NDArray[np.float32], NDArray[np.float32], str]:
@@ -89,6 +93,18 @@ def best_of(rounds: int, work: Any) -> tuple[float, Any]:
     return min(times), answer
 
 
+def one_at_a_time(work: Any, questions: int) -> dict[str, float]:
+    """Milliseconds of each question alone: the middle one, the ninety-ninth of a hundred, and a processor's mean."""
+    taken, busy = [], time.process_time()
+    for number in range(questions):
+        began = time.perf_counter()
+        work(number)
+        taken.append((time.perf_counter() - began) * 1e3)
+    cpu = (time.process_time() - busy) * 1e3 / questions
+    p50, p99 = np.percentile(taken, [50, 99])
+    return {"p50_ms": round(float(p50), 2), "p99_ms": round(float(p99), 2), "cpu_ms": round(cpu, 2)}
+
+
 def measure(
     style: StyleIndex, held_out: tuple[Any, Any], args: argparse.Namespace
 ) -> tuple[float, list[dict[str, Any]]]:
@@ -111,7 +127,13 @@ def measure(
             recall = float(np.mean([len(set(a) & set(b)) / TOP for a, b in zip(truth, found, strict=True)]))
             exact_ms, cells_ms = exact_s / len(q) * 1e3, cells_s / len(q) * 1e3
             ratio = exact_s / cells_s
-            print(f"{each:8} {doubt:6.2f} {recall:9.4f} {exact_ms:9.3f} {cells_ms:9.3f} {ratio:6.1f}", flush=True)
+            alone = one_at_a_time(
+                lambda n, q=q, w=w, doubt=doubt: cells.search(q[n : n + 1], TOP, weights=w[n : n + 1], doubt=doubt),
+                min(ALONE, len(q)),
+            )
+            print(
+                f"{each:8} {doubt:6.2f} {recall:9.4f} {exact_ms:9.3f} {cells_ms:9.3f} {ratio:6.1f}", alone, flush=True
+            )
             rows.append(
                 {
                     "pictures": each,
@@ -120,6 +142,7 @@ def measure(
                     "exact_ms": round(exact_ms, 3),
                     "cells_ms": round(cells_ms, 4),
                     "ratio": round(ratio, 1),
+                    **alone,
                 }
             )
     return build_s, rows
