@@ -1,11 +1,11 @@
 """Trains the pocket DINO: `python -m recipes.dino` in pocket/, after sets and render; `--resume` goes on where it was.
 
-A `transformers.Dinov2Model` at 64 x 64 that is never shown a word: a student learns to say of small and large crops of
-an icon what its own moving average, the teacher, says of large ones (Caron et al. 2021, equation 3; the teacher's
-outputs balanced by Sinkhorn-Knopp as in Oquab et al. 2023, section 4).
-Logged: `loss` is that cross-entropy; `set@1`, how often the nearest other picture is of the same set, and `concept@1`,
-how often the nearest picture *of another family* shows the same concept, both among held-out pictures and beside what
-plain pixels reach.
+A `transformers.Dinov2Model` at 64 x 64 that is never shown a word: a student tells which of many crops shows the same
+icon as its own, among what its moving average, the teacher, said of this batch and of those before (He et al. 2020,
+equation 1; both ways round as in Chen et al. 2021, algorithm 1). DINO's own loss asks for more pictures a step than a
+CPU sees. Logged: `loss` is that cross-entropy; `set@1`, how often the nearest other picture is of the same set, and
+`concept@1`, how often the nearest picture *of another family* shows the same concept, both among held-out pictures and
+beside what plain pixels reach.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     import torch
     from transformers import Dinov2Model
 
-PROTOTYPES = 2048
-COLD, WARM = 0.05, 0.1
-"""Temperatures of the teacher and of the student."""
+TEMPERATURE = 0.1
+REMEMBERED = 4096
+"""Crops of earlier steps that each is told apart from."""
+WHOLE = 0.8
+"""From this share of the steps on, crops are seen whole: what only saw patches with ink is poor on whole pictures."""
 
 
 def dino_of(width: int, layers: int) -> Dinov2Model:
@@ -46,37 +48,37 @@ def dino_of(width: int, layers: int) -> Dinov2Model:
 
 
 def head_of(width: int) -> torch.nn.Sequential:
-    """Class token -> scores of the prototypes; dropped after training."""
+    """Class token -> a vector of unit length to compare; dropped after training."""
     from torch import nn
 
     from recipes.layers import UnitLength
 
-    last = nn.Linear(128, PROTOTYPES, bias=False)
-    return nn.Sequential(nn.Linear(width, 512), nn.GELU(), nn.Linear(512, 128), UnitLength(), last)
+    return nn.Sequential(nn.Linear(width, 512), nn.GELU(), nn.Linear(512, 128), UnitLength())
 
 
-def balanced(scores: torch.Tensor, rounds: int = 3) -> torch.Tensor:
-    """Sinkhorn-Knopp on exp(scores / COLD): every prototype gets the same share, every row sums to 1. (n, k)"""
+def telling_loss(said: torch.Tensor, told: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """Mean of -log softmax over the right key, the batch's other keys and earlier ones. (n, d), (n, d), (m, d)"""
     import torch
+    from torch.nn.functional import cross_entropy
 
-    shares = torch.exp((scores - scores.max()) / COLD)
-    for _ in range(rounds):
-        shares = shares / shares.sum(0, keepdim=True).clamp_min(1e-12) / shares.shape[1]
-        shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-12) / shares.shape[0]
-    return shares * shares.shape[0]
+    scores = said @ torch.cat([told, others]).T / TEMPERATURE
+    return cross_entropy(scores, torch.arange(len(said)))
 
 
-def agreement_loss(teacher: list[torch.Tensor], student: list[torch.Tensor]) -> torch.Tensor:
-    """Mean of -sum p_teacher log p_student over all pairs of different crops; the large crops come first in both."""
+def memory_of(count: int, width: int) -> torch.nn.Module:
+    """Vectors of crops seen before, the oldest replaced first; it is kept with the weights."""
     import torch
+    from torch.nn.functional import normalize
 
-    terms = [
-        -(told * (said / WARM).log_softmax(1)).sum(1).mean()
-        for i, told in enumerate(teacher)
-        for j, said in enumerate(student)
-        if i != j
-    ]
-    return torch.stack(terms).mean()
+    found = torch.nn.Module()
+    found.register_buffer("kept", normalize(torch.randn(count, width), dim=1))
+    return found
+
+
+def remember(kept: torch.Tensor, told: torch.Tensor) -> None:
+    """The newest first, in place. (m, d), (n, d)"""
+    kept.copy_(kept.roll(len(told), 0))
+    kept[: len(told)] = told
 
 
 def crops(shown: torch.Tensor, side: int, least: float, most: float) -> torch.Tensor:
@@ -145,7 +147,7 @@ def tests_of(rows: list[dict[str, Any]], most: int, seed: int) -> NDArray[np.int
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = course.parser(__doc__, steps=2000, batch=128, rate=1e-3, tests=1500, every=200, name="dino")
+    parser = course.parser(__doc__, steps=700, batch=128, rate=1e-3, tests=1500, every=200, name="dino")
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--keep", type=int, default=28, help="patches of each large crop that a step sees")
@@ -165,6 +167,7 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     network, head = dino_of(options.width, options.layers), head_of(options.width)
     student = torch.nn.ModuleDict({"dino": network, "head": head})
     teacher = copy.deepcopy(student).requires_grad_(False)
+    memory: Any = memory_of(REMEMBERED, 128)
     grey = shown[tests].mean(-1).reshape(len(tests), 16, 4, 16, 4).mean((2, 4)).reshape(len(tests), -1)
     plain = neighbours(grey - grey.mean(), [rows[i] for i in tests])
     print(f"{len(train)} pictures to train on, {len(tests)} to test on; pixels reach {plain}", flush=True)
@@ -172,17 +175,19 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     def loss(step: int) -> course.Loss:
         draw, _ = course.chance(options.seed, step)
         batch = clip.pixels(shown[draw.choice(train, options.batch, replace=False)])
-        large = [recoloured(crops(batch, 64, 0.7, 1.1)) for _ in range(2)]
-        small = [recoloured(crops(batch, 32, 0.35, 0.6)) for _ in range(2)]
+        views = [recoloured(crops(batch, 64, 0.6, 1.1)) for _ in range(2)]
+        keep = options.keep if step < WHOLE * options.steps else None
         with torch.autocast("cpu", torch.bfloat16):
             with torch.no_grad():
-                told = [teacher["head"](class_tokens(teacher["dino"], crop, options.keep)).float() for crop in large]
-            said = [student["head"](class_tokens(network, crop, options.keep)).float() for crop in (*large, *small)]
-        total = agreement_loss([balanced(scores) for scores in told], said)
+                told = [teacher["head"](class_tokens(teacher["dino"], view, keep)).float() for view in views]
+            said = [student["head"](class_tokens(network, view, keep)).float() for view in views]
+        kept = memory.kept
+        total = (telling_loss(said[0], told[1], kept) + telling_loss(said[1], told[0], kept)) / 2
+        remember(kept, torch.cat(told))
         return total, {"loss": float(total.detach())}
 
     def after(step: int) -> None:
-        course.follow(teacher, student, 0.006 * (1 + math.cos(math.pi * step / options.steps)) / 2)
+        course.follow(teacher, student, 0.01 * (1 + math.cos(math.pi * step / options.steps)) / 2)
 
     def measured() -> dict[str, Any]:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
@@ -190,7 +195,7 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
             vectors = [class_tokens(teacher["dino"], clip.pixels(shown[chunk])).float() for chunk in chunks]
         return neighbours(torch.cat(vectors).numpy(), [rows[i] for i in tests])
 
-    both = torch.nn.ModuleDict({"student": student, "teacher": teacher})
+    both = torch.nn.ModuleDict({"student": student, "teacher": teacher, "memory": memory})
     trained = schedule.optimisers(student.named_parameters(), options.rate, ".layer.")
     return course.Course(options, both, trained).run(loss, measured, warm=options.steps // 10 + 1, after=after)
 

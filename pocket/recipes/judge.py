@@ -1,9 +1,9 @@
-"""Trains the judges: `python -m recipes.judge` in pocket/, after `ship dino`. They tell which of 50 things is drawn.
+"""Trains the judges: `python -m recipes.judge` in pocket/, after render. They tell which of 50 things is drawn.
 
 A judge must not have learned from whom it judges, nor be the encoder that everything else is made with. So the families
-of sets are cut in two by a hash; a linear classifier (Alain and Bengio 2016, section 3) on the pocket DINO's features,
-which never saw a word, learns from one half's pictures, shifted, scaled and recoloured, and judges the other half's
-icons and what models trained on that half draw. Written: `accuracy`, how often each names the other half's icons.
+of sets are cut in two by a hash; a small convolutional network, taught from nothing by one half's pictures, shifted,
+scaled and recoloured, judges the other half's icons and what models trained on that half draw. Written: `accuracy`, how
+often each names the other half's icons.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from recipes import captions, clip, dino, package, pictures, work
 
 if TYPE_CHECKING:
-    pass
+    import torch
 
 THINGS = """
 anchor apple bed bell book briefcase bug bus cake calculator calendar camera car clock cloud coffee compass crown
@@ -28,7 +28,7 @@ microphone moon phone rocket scissors shield skull snowflake star sun train trop
 """
 EVERYDAY = tuple(THINGS.split())
 """50 things that 22 to 61 families of sets draw, all of them known to training."""
-AUGMENTED = 4
+BATCH = 64
 
 
 def half_of(row: dict[str, Any]) -> int:
@@ -50,67 +50,83 @@ def opened_dino() -> Any:
     return Dinov2Model.from_pretrained(package.WEIGHTS / "dino", dtype=torch.float32).eval().requires_grad_(False)
 
 
-def features(network: Any, shown: NDArray[np.uint8], *, augmented: bool = False) -> NDArray[np.float32]:
-    """The class token beside the mean of the patches. (n, 64, 64, 3) -> (n, 2 width)"""
+def features(network: Any, shown: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the pocket DINO makes of pictures, to say how far apart they are. (n, 64, 64, 3) -> (n, width)"""
     import torch
 
-    found = []
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        for start in range(0, len(shown), 250):
-            batch = clip.pixels(shown[start : start + 250])
-            if augmented:
-                batch = dino.recoloured(dino.crops(batch, 64, 0.8, 1.15))
-            states = network(batch).last_hidden_state.float()
-            found.append(torch.cat([states[:, 0], states[:, 1:].mean(1)], 1))
+        chunks = [clip.pixels(shown[start : start + 250]) for start in range(0, len(shown), 250)]
+        found = [network(chunk).last_hidden_state[:, 0].float() for chunk in chunks]
     answer: NDArray[np.float32] = torch.cat(found).numpy()
     return answer
 
 
+def eye() -> torch.nn.Sequential:
+    """(n, 3, 64, 64) -> (n, 50): four convolutions that halve the side, then one matrix."""
+    from torch import nn
+
+    layers: list[nn.Module] = []
+    before = 3
+    for width in (32, 64, 128, 128):
+        layers += [nn.Conv2d(before, width, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(width), nn.GELU()]
+        before = width
+    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.5), nn.Linear(16 * before, len(EVERYDAY)))
+
+
 class Judge:
-    """Features to one of the 50 names, by one matrix."""
+    """Pictures to one of the 50 names."""
 
-    def __init__(self, tensors: dict[str, NDArray[np.float32]]) -> None:
-        self.tensors = tensors
+    def __init__(self, network: torch.nn.Sequential) -> None:
+        self.network = network.eval().requires_grad_(False)
 
-    def names(self, seen: NDArray[np.float32]) -> NDArray[np.int64]:
-        """(n, d) -> (n,) numbers of EVERYDAY"""
-        scaled = (seen - self.tensors["mean"]) / self.tensors["spread"]
-        scores = scaled @ self.tensors["weight"].T + self.tensors["bias"]
-        chosen: NDArray[np.int64] = scores.argmax(1)
+    def names(self, shown: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """(n, 64, 64, 3) -> (n,) numbers of EVERYDAY"""
+        import torch
+
+        with torch.no_grad():
+            chunks = [shown[start : start + 250] for start in range(0, len(shown), 250)]
+            scores = torch.cat([self.network(clip.pixels(chunk)) for chunk in chunks])
+        chosen: NDArray[np.int64] = scores.argmax(1).numpy()
         return chosen
 
 
-def learned(seen: NDArray[np.float32], names: NDArray[np.int64], weights: NDArray[np.float32], steps: int) -> Judge:
-    """Softmax regression by AdamW on all pictures at once. (n, d), (n,), (n,)"""
+def learned(
+    shown: NDArray[np.uint8], names: NDArray[np.int64], chances: NDArray[np.float64], steps: int, seed: int
+) -> Judge:
+    """Cross-entropy by AdamW, the rate going down as a half cosine. (n, 64, 64, 3), (n,), (n,)"""
     import torch
     from torch.nn.functional import cross_entropy
 
-    mean, spread = seen.mean(0), seen.std(0) + 1e-4
-    inputs, wanted = torch.from_numpy((seen - mean) / spread), torch.from_numpy(names)
-    layer = torch.nn.Linear(inputs.shape[1], len(EVERYDAY))
-    optimiser = torch.optim.AdamW(layer.parameters(), lr=0.02, weight_decay=0.1)
-    shares = torch.from_numpy(weights / weights.sum())
+    torch.manual_seed(seed)
+    draw, network = np.random.default_rng(seed), eye().train()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.05)
+    rate = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
-        losses = cross_entropy(layer(inputs), wanted, reduction="none", label_smoothing=0.1)
-        (losses * shares).sum().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        chosen = draw.choice(len(shown), BATCH, p=chances)
+        seen = dino.recoloured(dino.crops(clip.pixels(shown[chosen]), 64, 0.8, 1.15))
+        loss = cross_entropy(network(seen), torch.from_numpy(names[chosen]), label_smoothing=0.1)
         optimiser.zero_grad()
-    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
-    return Judge({"mean": mean, "spread": spread, "weight": weight, "bias": bias})
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        rate.step()
+    return Judge(network)
 
 
-def family_weights(rows: list[dict[str, Any]]) -> NDArray[np.float32]:
+def family_chances(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
     """Six looks of one family's star are not six stars: each picture by one over the root of how many there are."""
     groups = [(captions.family(row), captions.concept(row)) for row in rows]
     sizes = Counter(groups)
-    return np.array([sizes[group] ** -0.5 for group in groups], np.float32)
+    often = np.array([sizes[group] ** -0.5 for group in groups])
+    return often / float(often.sum())
 
 
 def judge_for(half: int, folder: Path | None = None) -> Judge:
     """The judge of pictures of this half, which learned from the other."""
-    from safetensors.numpy import load_file
+    from safetensors.torch import load_file
 
-    return Judge(load_file((folder or work.folder("judge")) / f"judges-{half}.safetensors"))
+    network = eye()
+    network.load_state_dict(load_file((folder or work.folder("judge")) / f"judges-{half}.safetensors"))
+    return Judge(network)
 
 
 def accuracies() -> dict[str, Any]:
@@ -121,31 +137,26 @@ def accuracies() -> dict[str, Any]:
 
 def main(args: list[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(args)
-    import torch
-    from safetensors.numpy import save_file
+    from safetensors.torch import save_file
 
-    torch.manual_seed(options.seed)
     shown, rows = pictures.load()
     places = np.flatnonzero(everyday(rows) >= 0)
     shown, rows = shown[places], [rows[i] for i in places]
     names, halves = everyday(rows), np.array([half_of(row) for row in rows])
-    network, folder, found = opened_dino(), work.folder("judge"), {}
-    plain = features(network, shown)
+    folder, found = work.folder("judge"), {}
     for half in (0, 1):
-        taught = np.flatnonzero(halves != half)
-        several = [plain[taught], *(features(network, shown[taught], augmented=True) for _ in range(AUGMENTED))]
-        weights = np.tile(family_weights([rows[i] for i in taught]), len(several))
-        judge = learned(np.concatenate(several), np.tile(names[taught], len(several)), weights, options.steps)
-        save_file(judge.tensors, folder / f"judges-{half}.safetensors")
-        own = halves == half
+        taught, own = np.flatnonzero(halves != half), halves == half
+        chances = family_chances([rows[i] for i in taught])
+        judge = learned(shown[taught], names[taught], chances, options.steps, options.seed)
+        save_file(judge.network.state_dict(), folder / f"judges-{half}.safetensors")
         found[f"half {half}"] = {
             "families taught": len({captions.family(rows[i]) for i in taught}),
             "pictures taught": len(taught),
             "pictures judged": int(own.sum()),
-            "accuracy": round(float((judge.names(plain[own]) == names[own]).mean()), 4),
+            "accuracy": round(float((judge.names(shown[own]) == names[own]).mean()), 4),
         }
         print(f"half {half}: {found[f'half {half}']}", flush=True)
     work.write_json(folder / "state.json", found)

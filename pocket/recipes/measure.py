@@ -93,24 +93,22 @@ def measured_models(adapters: list[Adapter], steps: int) -> list[dict[str, Any]]
     names = judge.everyday(rows)
     found, started = [], time.monotonic()
     for number, adapter in enumerate(adapters, 1):
-        drawn = judge.features(network, drawings_of(adapter, pocket.folder("diffusion"), steps))
+        drawn = drawings_of(adapter, pocket.folder("diffusion"), steps)
         half = judge.half_of({"set": adapter.set})
         own = np.array(owned[adapter.key])
         things = own[names[own] >= 0]
         right = judge.judge_for(half).names(drawn[: len(judge.EVERYDAY)]) == np.arange(len(judge.EVERYDAY))
         row: dict[str, Any] = {"model": adapter.key, "recognised": float(right.mean()), "own things": len(things)}
         if len(things):
-            icons = judge.judge_for(half).names(judge.features(network, shown[things])) == names[things]
+            icons = judge.judge_for(half).names(shown[things]) == names[things]
             row |= {
                 "own icons": float(icons.mean()),
                 "recognised of own": float(right[np.unique(names[things])].mean()),
             }
         concepts = {captions.concept(rows[i]): int(i) for i in own[::-1]}
         said = encoder.encode_words([" ".join(captions.shown(rows[i])) for i in concepts.values()])
-        begin = len(judge.EVERYDAY)
-        row["distance"] = [
-            mean_distance(drawn[begin + SEEDS * n : begin + SEEDS * (n + 1)]) for n in range(len(DIVERSE))
-        ]
+        seeds = judge.features(network, drawn[len(judge.EVERYDAY) :])
+        row["distance"] = [mean_distance(seeds[SEEDS * n : SEEDS * (n + 1)]) for n in range(len(DIVERSE))]
         beside = [judge.features(network, shown[nearest_icons(prompt, concepts, said)]) for prompt in asked]
         row["distance of icons"] = [mean_distance(seen) for seen in beside]
         found.append(row)
@@ -149,8 +147,8 @@ def diffusion_lines(found: list[dict[str, Any]], seconds: float, steps: int) -> 
     icons = float(np.mean([row["own icons"] for row in both]))
     distances = [float(np.mean([row[name] for row in found])) for name in ("distance", "distance of icons")]
     lines = [
-        f"{len(found)} models, {steps} steps a picture. `recipes.judge` judged (linear on the pocket DINO, taught",
-        "by other families of sets). Intervals are 95 %, over models.",
+        f"{len(found)} models, {steps} steps a picture. `recipes.judge` judged (a small network taught by other",
+        "families of sets). Intervals are 95 %, over models.",
         "",
         "| what | drawings | own icons | ratio |",
         "|---|---|---|---|",

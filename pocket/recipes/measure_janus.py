@@ -93,8 +93,7 @@ def measure(most: int | None) -> dict[str, Any]:
     share, count = named_rightly(network, words, most)
     shown = drawn(network, words, list(judge.EVERYDAY) * (1 if most else DRAWN_A_THING))
     wanted = np.arange(len(shown)) % len(judge.EVERYDAY)
-    seen = judge.features(judge.opened_dino(), shown)
-    recognised = [float((judge.judge_for(half).names(seen) == wanted).mean()) for half in (0, 1)]
+    recognised = [float((judge.judge_for(half).names(shown) == wanted).mean()) for half in (0, 1)]
     icons = [half["accuracy"] for half in judge.accuracies().values()]
     ratio = float(np.mean(recognised) / max(np.mean(icons), 1e-9))
     lines = [

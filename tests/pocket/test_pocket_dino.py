@@ -9,18 +9,16 @@ from pocket_world import small_world
 from recipes import dino
 
 
-def test_balanced_shares_give_every_prototype_as_much() -> None:
-    shares = dino.balanced(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)) * 0.05, rounds=50)
-    assert torch.allclose(shares.sum(1), torch.ones(8), atol=1e-4)
-    assert torch.allclose(shares.sum(0), torch.full((4,), 2.0), atol=1e-3)
+def test_a_student_that_says_what_the_teacher_says_loses_nothing() -> None:
+    told, others = torch.eye(3)[:2], torch.eye(3)[2:]
+    assert float(dino.telling_loss(told, told, others)) == pytest.approx(np.log(1 + 2 * np.exp(-10)), rel=1e-3)
+    assert float(dino.telling_loss(told, others.repeat(2, 1), others)) == pytest.approx(np.log(3))
 
 
-def test_a_student_that_is_sure_of_what_the_teacher_says_loses_nothing() -> None:
-    told = [torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0]])]
-    said = [torch.tensor([[9.0, -9.0]]), torch.tensor([[9.0, -9.0]]), torch.tensor([[9.0, -9.0]])]
-    assert float(dino.agreement_loss(told, said)) == pytest.approx(0.0, abs=1e-6)
-    unsure = [torch.zeros(1, 2)] * 3
-    assert float(dino.agreement_loss(told, unsure)) == pytest.approx(np.log(2))
+def test_the_oldest_crops_are_forgotten_first() -> None:
+    kept = torch.arange(4.0)[:, None]
+    dino.remember(kept, torch.tensor([[8.0], [9.0]]))
+    assert kept.flatten().tolist() == [8.0, 9.0, 0.0, 1.0]
 
 
 def test_a_crop_of_white_is_white() -> None:
