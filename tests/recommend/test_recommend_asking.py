@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from palate.errors import PalateError
-from palate.recommend.asking import Scorer, Things, arranged, fitted
+from palate.recommend.asking import Scorer, Things, arranged, fitted, taught
 from palate.recommend.content import numbered
 from palate.recommend.methods import METHODS
 from palate.studio import Studio
@@ -37,6 +37,22 @@ def test_what_goes_with_my_choice_is_above_what_looks_like_it_and_above_the_rest
     by_id = dict(zip(all_things.ids, scores, strict=True))
     assert by_id["b"] == 1
     assert by_id["b"] > by_id["like-b"] > max(by_id["x"], by_id["y"], by_id["odd"])
+
+
+def test_a_campaign_moves_nothing_where_there_is_a_crowd() -> None:
+    rng = np.random.default_rng(0)
+    ids = [f"p{number}" for number in range(60)]
+    look = rng.standard_normal((60, 8)).astype(np.float32)
+    crowd = {f"person {at}": [ids[i] for i in rng.choice(50, 12, replace=False)] for at in range(60)}
+    campaign = {f"made {at}": [*ids[:12], ids[59]] for at in range(12)}
+    joined = arranged(ids, {id: id for id in ids}, look, {**crowd, **campaign})
+    assert len(taught(joined, joined.chosen)) <= len(crowd)
+    scores = Scorer(fitted(METHODS["popularity"], joined), joined).scores(np.empty(0, np.int64))[0]
+    assert scores[joined.ids.index(ids[59])] < np.median(scores)
+
+
+def test_few_people_are_all_believed() -> None:
+    assert len(taught(things(), things().chosen)) == len(WARM)
 
 
 def test_unknown_people_have_an_empty_history() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.recommend.dense import Dense
-from palate.recommend.histories import Histories, Scores, State, checked
+from palate.recommend.dense import Fused
+from palate.recommend.histories import Histories, Scores
 from palate.recommend.learned import PEOPLE_AT_A_TIME, Learned
 
 if TYPE_CHECKING:
@@ -190,34 +190,17 @@ class Fusion(Learned):
 
 
 @dataclass
-class ALBEF:
-    """Items are what `Fusion` makes of their words and look; people are fused of what they chose (`Dense`)."""
+class ALBEF(Fused):
+    """Items are what `Fusion` makes of their words and look."""
 
     words: NDArray[np.int64] | None = field(default=None, repr=False)
     pictures: Scores | None = field(default=None, repr=False)
     fusion: dict[str, Any] = field(default_factory=dict)
     """Settings of `Fusion`."""
-    dense: dict[str, Any] = field(default_factory=dict)
-    """Settings of `Dense`."""
-    seed: int = 0
-    fused: Dense = field(default_factory=Dense, repr=False)
 
-    def fit(self, histories: Histories, items: int) -> Self:
-        histories = checked(histories, items)
+    def item_vectors(self, items: int) -> Scores:
         assert self.words is not None
         assert self.pictures is not None
         singles = [np.array([item]) for item in range(items)]
         fusion = Fusion(words=self.words, pictures=self.pictures, seed=self.seed, **self.fusion)
-        vectors = fusion.fit(singles, items).vectors()
-        self.fused = Dense(text=vectors, seed=self.seed, **self.dense).fit(histories, items)
-        return self
-
-    def score(self, histories: Histories) -> Scores:
-        return self.fused.score(histories)
-
-    def state(self) -> State:
-        return self.fused.state()
-
-    def restore(self, state: State) -> Self:
-        self.fused = Dense(seed=self.seed, **self.dense).restore(state)
-        return self
+        return fusion.fit(singles, items).vectors()

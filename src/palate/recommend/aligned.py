@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from palate.recommend.contrastvae import info_nce
-from palate.recommend.dense import Dense
-from palate.recommend.histories import Histories, Scores, State, checked
+from palate.recommend.dense import Fused
+from palate.recommend.histories import Histories, Scores
 from palate.recommend.learned import Learned
 
 if TYPE_CHECKING:
@@ -80,34 +80,17 @@ class Alignment(Learned):
 
 
 @dataclass
-class Aligned:
-    """Items are the middle of their aligned words and look; people are fused of what they chose (`Dense`)."""
+class Aligned(Fused):
+    """Items are the middle of their aligned words and look."""
 
     text: Scores | None = field(default=None, repr=False)
     pictures: Scores | None = field(default=None, repr=False)
     alignment: dict[str, Any] = field(default_factory=dict)
     """Settings of `Alignment`."""
-    dense: dict[str, Any] = field(default_factory=dict)
-    """Settings of `Dense`."""
-    seed: int = 0
-    fused: Dense = field(default_factory=Dense, repr=False)
 
-    def fit(self, histories: Histories, items: int) -> Self:
-        histories = checked(histories, items)
+    def item_vectors(self, items: int) -> Scores:
         assert self.text is not None
         assert self.pictures is not None
         singles = [np.array([item]) for item in range(items)]
         aligned = Alignment(text=self.text, pictures=self.pictures, seed=self.seed, **self.alignment)
-        vectors = aligned.fit(singles, items).vectors()
-        self.fused = Dense(text=vectors, seed=self.seed, **self.dense).fit(histories, items)
-        return self
-
-    def score(self, histories: Histories) -> Scores:
-        return self.fused.score(histories)
-
-    def state(self) -> State:
-        return self.fused.state()
-
-    def restore(self, state: State) -> Self:
-        self.fused = Dense(seed=self.seed, **self.dense).restore(state)
-        return self
+        return aligned.fit(singles, items).vectors()

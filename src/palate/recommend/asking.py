@@ -21,6 +21,7 @@ from palate.find.requirement import space_of_home
 from palate.ranking import Ranked, Ranking, Reason
 from palate.recommend.content import content_of
 from palate.recommend.histories import Histories, Scores, counts_of
+from palate.recommend.influence import guarded
 from palate.recommend.methods import METHODS, Content, Method
 from palate.recommend.protocol import Recommender
 
@@ -30,6 +31,8 @@ ALIKE = 10
 LATEST = 30
 """Reasons are sought among so many of a person's latest choices."""
 FEW_PEOPLE = 2000
+CROWD = 20
+"""People from which on it can be told who is more alike than people are; fewer know one another."""
 REASONS = 2
 NOTHING: Content = MappingProxyType({})
 
@@ -166,9 +169,14 @@ def fitted(method: Method, things: Things) -> Recommender:
     """What reads the things themselves learns to score all of them; the others know only what somebody chose."""
     settings = method.small if len(things.people) < FEW_PEOPLE else {}
     if method.content:
-        return method.made(settings, things.content).fit(things.histories, len(things.ids))
+        return method.made(settings, things.content).fit(taught(things, len(things.ids)), len(things.ids))
     chosen = {name: values[: things.chosen] for name, values in things.content.items()}
-    return method.made(settings, chosen).fit(things.histories, things.chosen)
+    return method.made(settings, chosen).fit(taught(things, things.chosen), things.chosen)
+
+
+def taught(things: Things, items: int) -> Histories:
+    """Whose choices others are shown things for: from `CROWD` people on no copies, and nobody counts for many."""
+    return guarded(things.histories, items) if len(things.people) >= CROWD else things.histories
 
 
 class Scorer:

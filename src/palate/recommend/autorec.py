@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, first_layer, rows_of
+from palate.recommend.learned import Learned, first_layer, last_layer, rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ class AutoRec(Learned):
     def build(self, items: int) -> torch.nn.Module:
         from torch import nn
 
-        return nn.ModuleDict({"V": nn.Linear(items, self.hidden), "W": nn.Linear(self.hidden, items)})
+        return nn.ModuleDict({"V": nn.Linear(items, self.hidden), "W": last_layer(self.hidden, items)})
 
     def given_back(self, rows: torch.Tensor) -> torch.Tensor:
         """Equation 2: h(r) = f(W g(V r + mu) + b) with f the identity and g a sigmoid. (b, items)"""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
+from palate.recommend.learned import latents
 from palate.recommend.sasrec import SASRec
 
 if TYPE_CHECKING:
@@ -35,12 +36,7 @@ class ContrastVAE(SASRec):
 
     def reading(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """What is decoded at each place, its latent, and the divergence. (b, t) -> (b, t, w) twice, (b, t)"""
-        import torch
-
-        mean, log_variance = self.network["spread"](super().states(ids)).chunk(2, dim=-1)
-        noise = torch.randn_like(mean) if self.network.training else torch.zeros_like(mean)
-        latent = mean + noise * (0.5 * log_variance).exp()
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+        latent, divergence = latents(self.network["spread"](super().states(ids)), training=self.network.training)
         return self.network["decoder"](latent), latent, divergence
 
     def states(self, ids: torch.Tensor) -> torch.Tensor:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from palate.recommend.histories import Histories, Items, Scores
+from palate.recommend.histories import Histories, Items, Scores, State, checked
 from palate.recommend.learned import Learned, picks
 
 if TYPE_CHECKING:
@@ -102,3 +103,32 @@ class Dense(Learned):
             asked = normalize(self.network["chosen"](torch.from_numpy(np.asarray(words, np.float32))), dim=1)
             scores: Scores = (asked @ self.vectors().T).numpy()
         return scores
+
+
+@dataclass
+class Fused(ABC):
+    """Items are vectors that a network made of what is known of them; people are fused of what they chose (`Dense`)."""
+
+    dense: dict[str, Any] = field(default_factory=dict)
+    """Settings of `Dense`."""
+    seed: int = 0
+    fused: Dense = field(default_factory=Dense, repr=False)
+
+    @abstractmethod
+    def item_vectors(self, items: int) -> Scores:
+        """(items, d), learned from the items alone."""
+
+    def fit(self, histories: Histories, items: int) -> Self:
+        histories = checked(histories, items)
+        self.fused = Dense(text=self.item_vectors(items), seed=self.seed, **self.dense).fit(histories, items)
+        return self
+
+    def score(self, histories: Histories) -> Scores:
+        return self.fused.score(histories)
+
+    def state(self) -> State:
+        return self.fused.state()
+
+    def restore(self, state: State) -> Self:
+        self.fused = Dense(seed=self.seed, **self.dense).restore(state)
+        return self

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, rows_of
+from palate.recommend.learned import Learned, last_layer, rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class DiffRec(Learned):
             {
                 "time": nn.Linear(TIME_WIDTH, TIME_WIDTH),
                 "denoiser": nn.Sequential(
-                    nn.Linear(items + TIME_WIDTH, self.hidden), nn.Tanh(), nn.Linear(self.hidden, items)
+                    nn.Linear(items + TIME_WIDTH, self.hidden), nn.Tanh(), last_layer(self.hidden, items)
                 ),
             }
         )

@@ -13,6 +13,7 @@ from palate.recommend.histories import Histories, matrix_of
 
 Floats = NDArray[np.float64]
 NEAREST = 10
+PEOPLE_AT_A_TIME = 1024
 TOO_ALIKE = 2.0
 """Robust deviations above the median likeness from which a profile is taken for one of a series."""
 CAP = 2.0
@@ -41,12 +42,15 @@ def likeness(histories: Histories, items: int, nearest: int = NEAREST) -> Floats
     """
     X = matrix_of(histories, items)
     lengths = np.maximum(np.sqrt(np.asarray(X.sum(axis=1))), 1e-9)
-    cosine = (X @ X.T).toarray() / lengths[:, None] / lengths[None, :]
-    np.fill_diagonal(cosine, -np.inf)
     k = min(nearest, len(histories) - 1)
     if k < 1:
         return np.zeros(len(histories))
-    found: Floats = np.partition(cosine, -k, axis=1)[:, -k:].mean(axis=1)
+    found: Floats = np.empty(len(histories))
+    for start in range(0, len(histories), PEOPLE_AT_A_TIME):
+        rows = np.arange(start, min(start + PEOPLE_AT_A_TIME, len(histories)))
+        cosine = (X[rows] @ X.T).toarray() / lengths[rows, None] / lengths[None, :]
+        cosine[np.arange(len(rows)), rows] = -np.inf
+        found[rows] = np.partition(cosine, -k, axis=1)[:, -k:].mean(axis=1)
     return found
 
 

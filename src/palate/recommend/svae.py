@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from palate.recommend.gru4rec import GRU4Rec
 from palate.recommend.histories import Histories
+from palate.recommend.learned import latents
 
 if TYPE_CHECKING:
     import torch
@@ -33,14 +34,8 @@ class SVAE(GRU4Rec):
         return network
 
     def latents(self, read: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """z and KL(q(z | history) || N(0, I)), drawn in training and the mean otherwise. (..., w) -> (..., l), (...)"""
-        import torch
-
-        mean, log_variance = self.network["spread"](read).chunk(2, dim=-1)
-        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
-        if not self.network.training:
-            return mean, divergence
-        return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), divergence
+        """z and KL(q(z | history) || N(0, I)) of each place. (..., w) -> (..., l), (...)"""
+        return latents(self.network["spread"](read), training=self.network.training)
 
     def loss(self, histories: Histories) -> torch.Tensor:
         """- sum_t E log p(x_t+1 .. x_t+k | z_t) + beta KL, averaged over places (the paper's section 3.3)."""
