@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from palate.errors import PalateError
-from palate.evaluate.intervals import bootstrap, paired
+from palate.evaluate.intervals import bootstrap, paired, tail_of
+from palate.evaluate.report import Metric
 
 
 def test_equal_cases_leave_no_doubt() -> None:
@@ -73,3 +74,46 @@ def test_cases_that_do_not_pair_are_refused() -> None:
         paired([1.0, 2.0], [1.0])
     with pytest.raises(PalateError, match="cluster names"):
         bootstrap([1.0, 2.0], clusters=["a"])
+
+
+def test_few_cases_are_widened_as_students_t_does() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    for count in (2, 5, 49):
+        expected = stats.norm.cdf(-np.sqrt(count / (count - 1)) * stats.t.ppf(0.975, count - 1))
+        assert tail_of(count) == pytest.approx(expected, abs=1e-12)
+    assert tail_of(1) == tail_of(50) == tail_of(1000) == 0.025
+
+
+SKEWED = 2 / 7
+"""The mean of a beta distribution of 2 and 5."""
+
+
+@pytest.mark.parametrize("count", [15, 30, 200])
+def test_intervals_hold_the_truth_as_often_as_they_say(count: int) -> None:
+    rng = np.random.default_rng(0)
+    held = 0
+    for number in range(1000):
+        low, high = bootstrap(rng.beta(2, 5, count), seed=number, draws=400).ci95
+        held += low <= SKEWED <= high
+    assert 930 <= held <= 970
+
+
+def test_so_do_intervals_over_clusters_and_of_paired_differences() -> None:
+    """People of six cases each, alike within a person; taken as independent, their intervals would be too narrow."""
+    rng = np.random.default_rng(1)
+    people, tried = np.repeat(np.arange(40), 6), 2000
+    held = {"clusters": 0, "paired": 0, "naive": 0}
+    for number in range(tried):
+        one = rng.beta(2, 5, 40)[people] + rng.normal(0, 0.05, 240)
+        held["clusters"] += _holds(bootstrap(one, clusters=people, seed=number, draws=400), SKEWED)
+        held["naive"] += _holds(bootstrap(one, seed=number, draws=100), SKEWED)
+        less = one - rng.beta(2, 5, 40)[people]
+        held["paired"] += _holds(paired(one, one - less, clusters=people, seed=number, draws=400), 0.0)
+    shares = {name: count / tried for name, count in held.items()}
+    assert 0.93 <= shares["clusters"] <= 0.97
+    assert 0.93 <= shares["paired"] <= 0.97
+    assert shares["naive"] < 0.7
+
+
+def _holds(metric: Metric, truth: float) -> bool:
+    return metric.ci95[0] <= truth <= metric.ci95[1]

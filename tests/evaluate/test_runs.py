@@ -119,15 +119,6 @@ def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
-def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    rng = np.random.default_rng(0)
-    held = 0
-    for number in range(1000):
-        low, high = bootstrap(rng.beta(2, 5, 200), seed=number, draws=400).ci95
-        held += low <= 2 / 7 <= high
-    assert 930 <= held <= 970
-
-
 def suite(folder: Path, seed: int, worse: float = 1.0) -> Path:
     """A folder as `palate evaluate all` leaves it, of one scenario."""
     scored(folder / "recommend", seed, worse)

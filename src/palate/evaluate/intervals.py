@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from palate.evaluate.report import Metric
 Floats = NDArray[np.float64]
 Clusters = Sequence[object] | NDArray[Any]
 
+FEW = 50
 _CELLS = 4_000_000
 """Resampled counts held in memory at a time."""
 
@@ -25,7 +27,7 @@ def bootstrap(
     seed: int = 0,
     draws: int = 2000,
 ) -> Metric:
-    """The mean of `values` (n,) with its 95 % percentile interval (Efron 1979).
+    """The mean of `values` (n,) with its 95 % percentile interval (Efron 1979), widened where cases are few.
 
     Cases that share something (a model, a prompt) are not independent: name it in `clusters` (n,), and whole clusters
     are drawn with replacement, each resample's value being the mean over all the cases it caught.
@@ -37,8 +39,24 @@ def bootstrap(
         raise PalateError("not_a_number", "a case without a finite value is unscored: count it, do not average it")
     sums, sizes = _totals(cases, clusters)
     means = _resampled_means(sums, sizes, np.random.default_rng(seed), draws)
-    low, high = np.quantile(means, [0.025, 0.975])
+    tail = tail_of(len(sums))
+    low, high = np.quantile(means, [tail, 1 - tail])
     return Metric(float(cases.mean()), (float(low), float(high)), len(cases))
+
+
+@cache
+def tail_of(count: int) -> float:
+    """The share cut off at either end of the resampled means: 2.5 %, and less of fewer than `FEW` cases or clusters.
+
+    Resampling few cases understates how far their mean can be off: of 8 skewed ones, plain percentiles hold the truth
+    in 90 % and not in 95 %, these in 93 %. Hesterberg (2015, section 4.3) widens them as Student's t does:
+    Phi(-sqrt(n / (n - 1)) t_{n-1}). From `FEW` on that is under 4 % of their width.
+    """
+    if not 1 < count < FEW:
+        return 0.025
+    from scipy.special import ndtr, stdtrit
+
+    return float(ndtr(-np.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.975)))
 
 
 def paired(
