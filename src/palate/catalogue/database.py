@@ -41,6 +41,7 @@ def _prepare(raw: Any, _record: Any) -> None:
     cursor.execute(f"PRAGMA journal_mode = {mode}")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is erased is in no byte of the file; not every SQLite's default
     cursor.execute("PRAGMA case_sensitive_like = ON")  # as in Postgres: /Art and /art are two folders
     cursor.execute("PRAGMA cache_size = -65536")
     cursor.close()
