@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OPTIONS = ("popularity", "rkme", "pmi", "style")
 """The paper's three, and ours."""
-TILE, GAP, HEAD = 96, 8, 20
+TILE, GAP, HEAD, LINE = 96, 8, 20, 16
 GRID_ROWS = 6
 Rows = Sequence[Mapping[str, str]]
 
@@ -116,28 +116,31 @@ def name_of(place: Place) -> str:
 
 
 def grid(benchmark: Benchmark, rows: Rows, pictures: Mapping[Place, Image.Image]) -> Image.Image:
-    """The paper's figure 4: an example a row, then what each method's model drew; only tasks on which they differ."""
+    """The paper's figure 4: a task's words, its example, what each method's model drew; where methods differ."""
     from PIL import Image, ImageDraw
 
     shown = list({row["task"]: row for row in rows}.values())[:GRID_ROWS]
-    size = (GAP + (1 + len(OPTIONS)) * (TILE + GAP), HEAD + len(shown) * (TILE + GAP))
+    high = LINE + TILE + GAP
+    size = (GAP + (1 + len(OPTIONS)) * (TILE + GAP), HEAD + len(shown) * high)
     sheet = Image.new("RGB", size, "white")
     ink = ImageDraw.Draw(sheet)
     for column, title in enumerate(("example", *OPTIONS)):
         ink.text((GAP + column * (TILE + GAP), 4), title, fill="black")
     for line, row in enumerate(shown):
         example, *options = places_of(row, benchmark.tasks.shape)
+        top = HEAD + line * high
+        ink.text((GAP, top), benchmark.asked[example[1]] if benchmark.asked else f"task {example[1]}", fill="#666")
         by_method = {name: place for number, place in enumerate(options, 1) for name in whose(row[f"method_{number}"])}
         for column, place in enumerate((example, *(by_method[name] for name in OPTIONS))):
             tile = pictures[place].convert("RGB").resize((TILE, TILE))
-            sheet.paste(tile, (GAP + column * (TILE + GAP), HEAD + line * (TILE + GAP)))
+            sheet.paste(tile, (GAP + column * (TILE + GAP), top + LINE))
     return sheet
 
 
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:0 auto;padding:1rem;color-scheme:light dark}
 fieldset{margin:1rem 0;border:1px solid #8888}img{width:112px;background:#fff;display:block}
 label{display:inline-block;margin:.3rem;padding:.3rem;border:1px solid #8884;cursor:pointer}
-label:has(:checked){outline:3px solid #3b7dd8}button{font:inherit;padding:.5rem 1rem}"""
+fieldset label:has(:checked){outline:3px solid #3b7dd8}button{font:inherit;padding:.5rem 1rem}"""
 SCRIPT = """document.querySelector('form').addEventListener('submit',e=>{e.preventDefault();
 const asked=[...document.querySelectorAll('fieldset:not([hidden])')],who=document.querySelector('#person').value;
 const rows=asked.map(f=>[who,f.dataset.question,(f.querySelector(':checked')||{}).value]).filter(r=>r[2]);
