@@ -77,3 +77,16 @@ def test_what_cannot_be_drawn_is_said_and_is_no_fault(keyed: World, monkeypatch:
     answer = keyed.owner.get(f"/api/v1/media/{ID}")
     assert answer.status_code == 404
     assert answer.json()["error"]["code"] == "picture_missing"
+
+
+def test_what_is_known_by_its_key_is_on_the_wall_before_it_is_drawn(keyed: World) -> None:
+    client = keyed.owner
+    there = {one["id"]: one for one in client.get("/api/v1/pictures").json()["items"]}
+    assert there[ID]["prompt"]["text"] == "a red cross"
+    assert there[ID]["model"]["id"] == "m-black"
+    with keyed.serving.home.write() as connection:
+        picture_rows.put(connection, [Picture("1" * 32, state="vector only")])
+        nowhere = Drawing("no key", "1" * 32, "dataset", (), None, None, {}, tool="elsewhere")
+        picture_rows.put_drawings(connection, [nowhere])
+    keyed.serving.shelf.renew()
+    assert "1" * 32 not in [one["id"] for one in client.get("/api/v1/pictures").json()["items"]]

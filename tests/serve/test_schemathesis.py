@@ -41,6 +41,12 @@ OPERATIONS = {
 }
 
 
+def sendable(part: Any) -> tuple[Any, ...]:
+    """A part of a form as the client takes it: a name, and bytes."""
+    name, value, *rest = part if isinstance(part, tuple) else (None, part)
+    return (name, value if isinstance(value, bytes | str) else json.dumps(value), *rest)
+
+
 def asked(client: TestClient, operation: Any, mode: Any, count: int) -> Counter[int]:
     """How often each status was answered; a wrong answer raises with a command that asks for it again."""
     answered: Counter[int] = Counter()
@@ -59,6 +65,8 @@ def asked(client: TestClient, operation: Any, mode: Any, count: int) -> Counter[
         wanted = {name: value for name, value in wanted.items() if name != "cookies" and value is not None}
         if isinstance(wanted.get("data"), bytes | str):
             wanted["content"] = wanted.pop("data")
+        if "files" in wanted:
+            wanted["files"] = [(name, sendable(part)) for name, part in wanted["files"]]
         answer = client.request(**wanted)
         answer.request.read()
         answered[int(answer.status_code)] += 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from serving_world import World
 
+from palate.serve import running
 from palate.serve.openapi import text
 
 ROOT = Path(__file__).parents[2]
@@ -44,3 +46,8 @@ def test_somebody_comes_in_with_the_printed_token_and_draws(world: World) -> Non
     assert liked.status_code == 201, liked.text
     assert browser.delete("/api/v1/session").status_code == 204
     assert browser.get("/api/v1/models").status_code == 401
+
+
+def test_a_small_answer_is_sent_at_once() -> None:
+    with running._listen("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP  # asyncio sets TCP_NODELAY on no other

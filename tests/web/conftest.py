@@ -84,7 +84,7 @@ def opened(browser: Browser, service: Served, visit: Any) -> Iterator[Callable[.
         page.on("pageerror", lambda error: troubles.append(str(error)))
         if not refusals:
             page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
-        page.goto(path)
+        page.goto(path, wait_until="domcontentloaded")  # a wall may still be drawing its pictures
         page.locator("h1").first.wait_for()
         return page
 

@@ -57,7 +57,7 @@ def _of_clip(hub: Hub, asked: Requirement, words: WordsScores, worth: float, mod
         pictures = tuple(known.picture_ids[row] for row in own)
         text = f"its picture of just this fits the words (clip {words.clip[model]:.2f} of 1)"
         return Reason(text, worth, pictures, (asked.prompt_id or "",), "words")
-    cells = supporting_cells(hub.words, asked.words, model) if asked.words is not None else []
+    cells = supporting_cells(hub.words, asked.words, model, scores=words) if asked.words is not None else []
     pictures = tuple(known.picture_ids[drawn.row[cell]] for cell, _ in cells)
     prompts = tuple(drawn.prompt_ids[drawn.prompt[cell]] for cell, _ in cells)
     text = f"its pictures of the nearest prompts fit their words (clip {words.clip[model]:.2f} of 1)"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +48,20 @@ class WordsScores:
     popularity: Floats
     exact: NDArray[np.bool_]
     """True where the model drew just these words, and enough others did."""
+    kept: dict[object, Any] = field(default_factory=dict, repr=False)
+    """What the reasons of every row have in common, worked out for the first."""
 
     def gre(self, weights: Weights = GEMREC_WEIGHTS) -> Floats:
         return gre_score(self.clip, self.mcos, self.popularity, weights)
 
     def part_worths(self, weights: Weights = GEMREC_WEIGHTS) -> dict[str, Floats]:
         """For each of `PARTS`, how much the GRE-Score falls without it (the other weights rescaled); NaN: not known."""
+        known: dict[str, Floats] | None = self.kept.get(weights)
+        if known is None:
+            known = self.kept[weights] = self._part_worths(weights)
+        return known
+
+    def _part_worths(self, weights: Weights) -> dict[str, Floats]:
         whole = self.gre(weights)
         parts = {"clip": self.clip, "mcos": self.mcos, "popularity": np.broadcast_to(self.popularity, whole.shape)}
         worths = {}
@@ -105,8 +114,17 @@ def words_scale(hub: WordsHub, weights: Weights = GEMREC_WEIGHTS) -> float:
     return fit_scale(predicted[enough], np.array(best, dtype=np.intp)) if enough else 0.0
 
 
-def supporting_cells(hub: WordsHub, words: NDArray[np.float32], model: int, count: int = 3) -> list[tuple[int, float]]:
-    """The cells (positions in `hub.drawn`) that hold up a model's predicted CLIP part most, with how much each does."""
-    worths = cell_worths(hub.drawn, hub.drawn.norm_clip, np.asarray(words, dtype=np.float32), hub.clip)
+def supporting_cells(
+    hub: WordsHub, words: NDArray[np.float32], model: int, count: int = 3, *, scores: WordsScores | None = None
+) -> list[tuple[int, float]]:
+    """The cells (positions in `hub.drawn`) that hold up a model's predicted CLIP part most, with how much each does.
+
+    `scores` of the same words keep what is the same for every model.
+    """
+    kept: dict[object, Any] = {} if scores is None else scores.kept
+    worths: Floats | None = kept.get("cells")
+    if worths is None:
+        asked = np.asarray(words, dtype=np.float32)
+        worths = kept["cells"] = cell_worths(hub.drawn, hub.drawn.norm_clip, asked, hub.clip)
     own = np.flatnonzero((hub.drawn.model == model) & (worths > 0))
     return [(int(cell), float(worths[cell])) for cell in own[np.argsort(-worths[own], kind="stable")][:count]]

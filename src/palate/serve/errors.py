@@ -63,6 +63,7 @@ SAID: dict[int | str, dict[str, Any]] = {
         404: "There is no such thing, or it is somebody else's",
         409: "It does not fit what is there",
         413: "Too large",
+        415: "Another kind of body than the one that is taken",
         422: "A field is wrong, or what is asked is not possible",
         429: "Too often, or more than a day's share",
         503: "Too much is under way",

@@ -21,6 +21,8 @@ from palate.find.scores import Weights, gre_score
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 NOWHERE = -1
+NOT_DRAWN_YET = 64
+"""The side of a picture that is known by its key alone: what the pocket hub draws."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +62,22 @@ class Gallery:
 
 
 def picture_rows_of(connection: Connection, person: str | None) -> Sequence[Row[Any]]:
-    """One row a drawing and credit of the shared pictures, or of those that are this person's own."""
+    """One row a drawing and credit of the shared pictures, or of those that are this person's own.
+
+    A picture without pixels is among them where it can be drawn from its key when somebody looks at it.
+    """
     pictures, drawings, credits = tables.pictures.c, tables.drawings.c, tables.credits.c
     whose = SHARED
     if person is not None:
         held = select(tables.holdings.c.drawing_id).where(tables.holdings.c.person_id == person)
         whose = drawings.id.in_(held)
+    by_its_key = (
+        (pictures.state == "vector only")
+        & drawings.settings["base"].as_string().is_not(None)
+        & drawings.prompt_id.is_not(None)
+        & drawings.seed.is_not(None)
+        & credits.model_id.is_not(None)
+    )
     query = (
         select(
             pictures.id,
@@ -79,7 +91,7 @@ def picture_rows_of(connection: Connection, person: str | None) -> Sequence[Row[
         )
         .join(tables.drawings, drawings.picture_id == pictures.id)
         .outerjoin(tables.credits, credits.drawing_id == drawings.id)
-        .where(pictures.state.in_(("ok", "degenerate")), whose)
+        .where(pictures.state.in_(("ok", "degenerate")) | by_its_key, whose)
         .order_by(pictures.id, drawings.id, credits.position)
     )
     return connection.execute(query).all()
@@ -107,8 +119,8 @@ def gallery_of(
         model=np.array(model, dtype=np.str_),
         prompt=np.array(prompt, dtype=np.str_),
         seed=np.array([row.seed or "" for row in picked], dtype=np.str_),
-        width=np.array([row.width for row in picked], dtype=np.int64),
-        height=np.array([row.height for row in picked], dtype=np.int64),
+        width=np.array([row.width or NOT_DRAWN_YET for row in picked], dtype=np.int64),
+        height=np.array([row.height or NOT_DRAWN_YET for row in picked], dtype=np.int64),
         recent=np.array([row.recent for row in picked], dtype=np.int64),
         clip=clip,
         mcos=mcos,

@@ -60,6 +60,9 @@ class Library:
     learned: dict[tuple[str, str], tuple[int, Scorer]] = field(default_factory=dict)
     """What the recommenders learned, by what they recommend and how, and the choice that was the last then."""
 
+    unsafe: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """Pictures or models that a level of safety hides."""
+
     @classmethod
     def load(cls, studio: Studio) -> Library:
         home, weights = studio.home, Weights(*studio.settings.weights)
@@ -147,13 +150,18 @@ class Library:
             liked = choices.likings(connection) if kept is None or kept[0] != last else {}
         if kept is None or kept[0] != last:
             kept = self.learned[of, by] = (last, recommending.learned(likeness, liked, by))
-        filters = Filters(safe=self.studio.settings.safe)
-        hidden += [id for id in likeness.ids if not self._passes(id, of, filters)]
+        hidden += self._unsafe(of, likeness, self.studio.settings.safe)
         return recommending.ranked(kept[1], person, by=by, hidden=hidden, top=top)
 
-    def _passes(self, id: str, of: str, filters: Filters) -> bool:
-        model = self.models.get(id if of == "models" else self._maker.get(id, ""))
-        return filters.safe == "any" or model is None or filters.passes(model)
+    def _unsafe(self, of: str, likeness: Likeness, safe: str) -> list[str]:
+        """What the home's safety hides, worked out once: models are few and pictures are many."""
+        known = self.unsafe.get((of, safe))
+        if known is None:
+            filters = Filters(safe=safe)
+            models = {id for id, model in self.models.items() if safe != "any" and not filters.passes(model)}
+            known = [id for id in likeness.ids if (id if of == "models" else self._maker.get(id)) in models]
+            self.unsafe[of, safe] = known
+        return known
 
     @cached_property
     def _maker(self) -> dict[str, str]:

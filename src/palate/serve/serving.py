@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -102,6 +103,8 @@ class Serving:
             library = self.shelf.library
             _ = library.best, library.places
             library.reader.encoder()
+        gc.collect()
+        gc.freeze()  # what is held from here on for good is not searched for rubbish again and again
         if "transformers" in sys.modules and not self.closing:
             self._open.enter_context(quietly())
         if "torch" in sys.modules:  # many small questions side by side: a thread each is quicker than threads for each

@@ -243,6 +243,8 @@ class Exchanged(Response):
 )
 def exchange(request: Request, here: Here, principal: Reading) -> Exchanged:
     """The Model Context Protocol (streamable HTTP, stateless): the tools of `palate mcp`, within a key's scopes."""
+    if "content-type" not in request.headers:
+        raise HTTPException(415, "send application/json")
     request.state.here, request.state.principal = here, principal
     return Exchanged()
 

@@ -2293,6 +2293,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -2387,6 +2396,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2499,6 +2517,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -2604,6 +2631,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -2701,6 +2737,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2813,6 +2858,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -2916,6 +2970,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -3010,6 +3073,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3122,6 +3194,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -3220,6 +3301,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3332,6 +3422,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -3430,6 +3529,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3541,6 +3649,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -3637,6 +3754,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3747,6 +3873,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -3843,6 +3978,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3953,6 +4097,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -4056,6 +4209,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -4150,6 +4312,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4262,6 +4433,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -4356,6 +4536,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4470,6 +4659,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -4562,6 +4760,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4663,6 +4870,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4782,6 +4998,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -4884,6 +5109,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4994,6 +5228,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -5088,6 +5331,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5200,6 +5452,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -5294,6 +5555,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5408,6 +5678,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -5506,6 +5785,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5625,6 +5913,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -5727,6 +6024,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5837,6 +6143,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -5935,6 +6250,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6048,6 +6372,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -6146,6 +6479,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6254,6 +6596,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -6348,6 +6699,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6460,6 +6820,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -6552,6 +6921,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6653,6 +7031,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6765,6 +7152,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -6862,6 +7258,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6974,6 +7379,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -7077,6 +7491,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -7171,6 +7594,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7285,6 +7717,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -7385,6 +7826,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7495,6 +7945,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -7598,6 +8057,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -7692,6 +8160,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7804,6 +8281,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -7898,6 +8384,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8006,6 +8501,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -8100,6 +8604,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8212,6 +8725,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -8306,6 +8828,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8411,6 +8942,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8539,6 +9079,15 @@ export interface operations {
                     "application/json": components["schemas"]["Refusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -8633,6 +9182,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Refusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8745,6 +9303,15 @@ export interface operations {
                     "application/json": components["schemas"]["ProgramRefusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramRefusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -8850,6 +9417,15 @@ export interface operations {
                     "application/json": components["schemas"]["ProgramRefusal"];
                 };
             };
+            /** @description Another kind of body than the one that is taken */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramRefusal"];
+                };
+            };
             /** @description A field is wrong, or what is asked is not possible */
             422: {
                 headers: {
@@ -8944,6 +9520,15 @@ export interface operations {
             };
             /** @description Too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramRefusal"];
+                };
+            };
+            /** @description Another kind of body than the one that is taken */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
