@@ -20,7 +20,7 @@ def asked(world: World, key: str, talk: Callable[[Client], Awaitable[None]]) -> 
     """Through the whole application, without a socket."""
 
     async def whole() -> None:
-        transport = httpx2.ASGITransport(world.app)  # type: ignore[arg-type]
+        transport = httpx2.ASGITransport(world.app)
         headers = {"Authorization": f"Bearer {key}"}
         async with (
             httpx2.AsyncClient(transport=transport, base_url=HOST, headers=headers, timeout=60) as web,

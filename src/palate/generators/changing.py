@@ -64,6 +64,8 @@ def fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
 def own_side(pipeline: Any) -> int:
     """The side at which the pipeline draws where nobody names one."""
     inner = getattr(pipeline, "unet", None) or getattr(pipeline, "transformer", None)
-    cells = getattr(pipeline, "default_sample_size", None) or getattr(inner.config, "sample_size", None)
+    cells = getattr(pipeline, "default_sample_size", None) or getattr(
+        getattr(inner, "config", None), "sample_size", None
+    )
     scale = getattr(pipeline, "vae_scale_factor", None)
     return cells * scale if isinstance(cells, int) and isinstance(scale, int) else USUAL_SIDE

@@ -106,8 +106,8 @@ def alike(orders: Sequence[Order]) -> Iterator[list[int]]:
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, order in enumerate(orders):
         # An absent negative text and an empty one are not the same to every pipeline, so they never share a call.
-        key = (order.width, order.height, order.steps, order.cfg, order.sampler, bool(order.negative))
-        key = (*key, order.start, order.strength)
+        size, how = (order.width, order.height), (order.steps, order.cfg, order.sampler)
+        key = (size, how, bool(order.negative), order.start, order.strength)
         groups.setdefault(key, []).append(place)
     yield from groups.values()
 

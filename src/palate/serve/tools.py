@@ -212,7 +212,9 @@ def slate_said(slate: Shown) -> dict[str, Any]:
 
 
 def _served(context: Context[Any, Any]) -> Desk:
-    state = context.request_context.request.state
+    request = context.request_context.request
+    assert isinstance(request, Request)
+    state = request.state
     return ServedDesk(state.here, state.principal)
 
 
