@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-long bench check format setup lock openapi pocket web web-check
+.PHONY: run test test-long test-release bench check format setup lock openapi pocket web web-check
 
 setup: .venv/ready
 
@@ -35,6 +35,12 @@ test: check  ## everything CI runs
 
 test-long: setup  ## the same and what takes minutes
 	$(BIN)/pytest
+
+test-release: check  ## what is asked of a release: a thousand kills, 100,000 sequences on both stores; many hours
+	PALATE_KILLS=1000 PALATE_SEQUENCES=100000 $(BIN)/pytest
+	$(BIN)/python benchmarks/restart.py --kills 20
+	$(BIN)/python benchmarks/stores.py --pictures 10000 --questions 500
+	$(BIN)/python benchmarks/style_search.py
 
 bench: setup  ## every benchmark, one JSON line each
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done

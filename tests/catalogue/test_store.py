@@ -189,6 +189,18 @@ def test_spaces_proven_equal_are_read_together(home: Home) -> None:
         assert sorted(vectors.load(connection, given, "picture")[0]) == ["a", "b"]
 
 
+def test_of_spaces_proven_equal_a_things_own_vector_is_read(home: Home) -> None:
+    other, rows = Space("dataset", "a-clip", 3, reads_words=True), np.eye(3, dtype=np.float32)
+    with home.write() as connection:
+        for space, row in ((SPACE, 0), (other, 1)):
+            vectors.put_space(connection, space)
+            vectors.put(connection, space, "picture", ["a"], rows[row : row + 1])
+        vectors.proven_same(connection, "dataset", "clip")
+        for space, row in ((SPACE, 0), (other, 1)):
+            for ids in (None, ["a"]):
+                assert np.array_equal(vectors.load(connection, space, "picture", ids)[1], rows[row : row + 1])
+
+
 def test_a_wrong_dimension_is_refused(home: Home) -> None:
     with pytest.raises(PalateError, match="do not fit a space of 3"), home.write() as connection:
         vectors.put_space(connection, SPACE)

@@ -64,3 +64,12 @@ def test_a_flipped_byte_is_told_or_makes_no_difference(intact: Path, tmp_path: P
         shutil.rmtree(folder)
     assert told > 0
     assert other <= 0.1 * (told + same + other)  # a letter of a text: SQLite keeps no sums of its pages
+
+
+def test_a_damaged_name_of_a_table_is_told(intact: Path) -> None:
+    data = (intact / "palate.db").read_bytes()
+    for name in (b"CREATE TABLE pictures", b"CREATE INDEX choices_by_person"):
+        (intact / "palate.db").write_bytes(flipped(data, data.index(name) + len(name) - 2))
+        with pytest.raises(PalateError) as caught:
+            read_everything(intact)
+        assert caught.value.code in ("storage_corrupt", "storage_failed")

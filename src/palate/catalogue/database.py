@@ -38,7 +38,10 @@ def _prepare(raw: Any, _record: Any) -> None:
     cursor = raw.cursor()
     cursor.execute("PRAGMA busy_timeout = 30000")
     mode = "WAL" if wal_is_safe(sqlite3.sqlite_version_info) else "DELETE"
-    cursor.execute(f"PRAGMA journal_mode = {mode}")
+    try:
+        cursor.execute(f"PRAGMA journal_mode = {mode}")
+    except UnicodeDecodeError as error:  # it names a table whose name is damaged, in bytes that are no text
+        raise sqlite3.DatabaseError("the schema is malformed") from error
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA secure_delete = ON")  # what is erased is in no byte of the file; not every SQLite's default

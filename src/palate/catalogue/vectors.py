@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 
 from palate.catalogue import tables
 from palate.catalogue.database import upsert
@@ -88,17 +88,23 @@ def put(
 def load(
     connection: Connection, space: Space, kind: VectorKind, ids: Sequence[str] | None = None
 ) -> tuple[list[str], NDArray[np.float32]]:
-    """Ids and their (n, dim) vectors, in the order of the ids; of all things where none are named."""
+    """Ids and their (n, dim) vectors, in the order of the ids; of all things where none are named.
+
+    Of a thing with vectors in several spaces that were proven the same, it is this space's own, if it has one.
+    """
     columns = tables.vectors.c
+    own_last = case((columns.encoder_id == space.id, 1), else_=0), columns.encoder_id
     query = select(columns.thing_id, columns.data).where(
         columns.encoder_id.in_(same_spaces(connection, space.id)), columns.kind == kind
     )
     found: dict[str, bytes] = {}
     if ids is None:
-        found.update((row.thing_id, row.data) for row in connection.execute(query.order_by(columns.thing_id)))
+        found.update(
+            (row.thing_id, row.data) for row in connection.execute(query.order_by(columns.thing_id, *own_last))
+        )
     else:
         for start in range(0, len(ids), IDS_A_QUERY):
-            part = query.where(columns.thing_id.in_(ids[start : start + IDS_A_QUERY]))
+            part = query.where(columns.thing_id.in_(ids[start : start + IDS_A_QUERY])).order_by(*own_last)
             found.update((row.thing_id, row.data) for row in connection.execute(part))
     order = list(found) if ids is None else [id for id in ids if id in found]
     raw = b"".join(found[id] for id in order)

@@ -85,7 +85,7 @@ def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task
     columns = tables.tasks.c
     open_ = or_(columns.state == "planned", (columns.state == "leased") & (columns.lease_until < now(connection)))
     query = select(columns.key, columns.group, columns.payload, columns.epoch, columns.attempts).where(open_)
-    query = query.where(columns.job_id == job).order_by(columns.attempts, columns.position)
+    query = query.where(columns.job_id == job).order_by(columns.attempts, columns.position, columns.key)
     query = query.with_for_update(skip_locked=True)  # two workers of a shared database claim side by side
     first = connection.execute(query.limit(1)).first()
     if first is None:
