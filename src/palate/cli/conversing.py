@@ -15,6 +15,7 @@ from palate.errors import PalateError
 if TYPE_CHECKING:
     from palate.converse.state import Exchange
 
+POCKET = "pocket"
 STOP = ("stop", "bye", "quit", "exit", "")
 
 
@@ -81,7 +82,10 @@ def evaluate_converse(
         Path | None, typer.Option("--films", help="MovieLens' items.csv, for what it says of the same films.")
     ] = None,
     composed: Annotated[
-        Path | None, typer.Option("--composed", help="Composed queries, on this folder of sets of pictures.")
+        Path | None,
+        typer.Option(
+            "--composed", help="Composed queries, on this folder of sets of pictures, or on the hub `pocket`."
+        ),
     ] = None,
     goals: Annotated[
         Path | None, typer.Option("--goals", help="Simulated people with a hidden goal, on such a folder.")
@@ -108,6 +112,12 @@ def evaluate_converse(
 
         run = out or run_folder("converse")
         answer = measure(data, films=films, speaker=open_speaker(writer), seed=seed, out=run)
+    elif composed == Path(POCKET):
+        from palate.encoders.opening import open_encoder
+        from palate.evaluate.converse_banked import evaluate_banked
+        from palate.importers.pocket import shipped
+
+        answer = evaluate_banked(shipped().bank(), open_encoder(POCKET), seed=seed, out=out or run_folder("composed"))
     else:
         from palate.encoders.opening import open_encoder
         from palate.evaluate.converse_composed import evaluate_composed

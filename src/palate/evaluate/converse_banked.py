@@ -1,0 +1,261 @@
+"""Composed queries on the hub that ships: "a cat as set A draws it, but outlined", by the pictures of its bank.
+
+Every drawing model drew ten things plainly and in five looks, with four seeds. A case begins with one picture, says
+another look, and means what the same model drew of the same thing in that look, whatever the seed. The query names the
+set, so the candidates are that model's pictures; all pictures of the hub are asked as well.
+
+Five times two things are asked, two others tune, and the rest is learned from: nothing that is learned needs an icon.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.converse.composing import arithmetic, fit_combiner, unit
+from palate.converse.tools import STRENGTH, WORDS_SHARE
+from palate.evaluate.converse_sets import share
+from palate.evaluate.intervals import bootstrap, paired
+from palate.evaluate.report import Metric, Report, write_run
+
+if TYPE_CHECKING:
+    from palate.encoders.protocol import Encoder
+
+Vectors = NDArray[np.float32]
+Ranks = NDArray[np.float64]
+SCENARIO = "converse-composed-pocket"
+MOST = {"train": 6000, "dev": 400, "test": 400}
+"""Cases of a fold's part."""
+STRENGTHS, SHARES, PENALTIES = (0.5, 1.0, 2.0), (0.0, 0.5, 1.0, 2.0, 4.0), (30.0, 300.0, 3000.0)
+AT = 5
+BASELINES = ("picture only", "words only", "all in words")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    model: int
+    thing: str
+    before: str
+    """The look of the picture begun with; "" where none was asked for."""
+    said: str
+    begun: int
+    targets: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """(M * S, d) unit vectors, model by model; which are sound; where (thing, look)s stand within a model."""
+
+    vectors: Vectors
+    sound: NDArray[np.bool_]
+    places: Mapping[tuple[str, str], tuple[int, ...]]
+    models: int
+
+    @property
+    def own(self) -> int:
+        return len(self.vectors) // self.models
+
+    def of(self, model: int, thing: str, look: str) -> tuple[int, ...]:
+        rows = (model * self.own + at for at in self.places[thing, look])
+        return tuple(row for row in rows if self.sound[row])
+
+
+def read_pictures(bank: Any) -> Pictures:
+    """The bank's grid of things and looks; a thing drawn plainly is a specification prompt."""
+    slots = [said.slots for said in bank.prompts]
+    plain = {f"an icon of {slot['concept']}": slot["concept"] for slot in slots if slot.get("concept")}
+    places = {}
+    for at, said in enumerate(bank.prompts):
+        rows = tuple(range(bank.starts[at], bank.starts[at + 1]))
+        if said.slots.get("look"):
+            places[said.slots["concept"], said.slots["look"]] = rows
+        elif said.text in plain:
+            places[plain[said.text], ""] = rows
+    return Pictures(bank.vectors(range(len(bank))), ~np.asarray(bank.broken), places, len(bank.models))
+
+
+def cases_of(pictures: Pictures, things: Sequence[str], most: int) -> list[Case]:
+    """Up to so many by a hash; the picture begun with is the first that is sound."""
+    found = [
+        Case(model, thing, before, said, begun[0], targets)
+        for model in range(pictures.models)
+        for thing, before in pictures.places
+        if thing in things and (begun := pictures.of(model, thing, before))
+        for _, said in pictures.places
+        if said not in ("", before) and (thing, said) in pictures.places
+        if (targets := pictures.of(model, thing, said))
+    ]
+    unique = {(case.begun, case.said): case for case in found}.values()
+    return sorted(unique, key=lambda case: share("banked", str(case.begun), case.said))[:most]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Cases with their vectors, (n, d) each: as in `converse_composed`, and `t` the targets' mean."""
+
+    cases: list[Case]
+    p: Vectors
+    d: Vectors
+    w: Vectors
+    named: Vectors
+    t: Vectors
+
+
+def encoded(pictures: Pictures, cases: list[Case], encoder: Encoder) -> Asked:
+    changed = [f"{case.thing}, {case.said}" for case in cases]
+    named = [f"a {case.said} icon of {case.thing}" for case in cases]
+    said, things = [case.said for case in cases], [case.thing for case in cases]
+    texts = list(dict.fromkeys([*changed, *named, *said, *things]))
+    known = dict(zip(texts, encoder.encode_words(texts), strict=True))
+    there, back, alone, whole = (np.stack([known[text] for text in part]) for part in (changed, things, said, named))
+    meant = np.stack([pictures.vectors[list(case.targets)].mean(axis=0) for case in cases])
+    return Asked(cases, pictures.vectors[[case.begun for case in cases]], unit(there - back), alone, whole, unit(meant))
+
+
+def differences(pictures: Pictures, asked: Sequence[Case], things: Sequence[str]) -> Vectors:
+    """(n, d) of each case: of other `things`, how its model's drawings in the look said differ from those before."""
+    kept: dict[tuple[int, str, str], Vectors] = {}
+    for case in asked:
+        key = case.model, case.before, case.said
+        if key not in kept:
+            pairs = [
+                (pictures.of(case.model, thing, case.said), pictures.of(case.model, thing, case.before))
+                for thing in things
+                if (thing, case.before) in pictures.places and (thing, case.said) in pictures.places
+            ]
+            means = [
+                pictures.vectors[list(there)].mean(axis=0) - pictures.vectors[list(back)].mean(axis=0)
+                for there, back in pairs
+                if there and back
+            ]
+            kept[key] = np.mean(means, axis=0) if means else np.zeros(pictures.vectors.shape[1], np.float32)
+    return np.stack([kept[case.model, case.before, case.said] for case in asked]).astype(np.float32)
+
+
+def ranks(pictures: Pictures, asked: Sequence[Case], queries: Vectors, *, within: bool) -> Ranks:
+    """The best target's rank among its model's pictures, or all, but the one begun with; ties counted against it."""
+    found = np.empty(len(asked))
+    for at, (case, query) in enumerate(zip(asked, queries, strict=True)):
+        first = case.model * pictures.own if within else 0
+        part = slice(first, first + pictures.own if within else None)
+        scores = np.where(pictures.sound[part], pictures.vectors[part] @ query, -np.inf)
+        targets = np.array(case.targets) - first
+        best = scores[targets].max()
+        scores[[*targets, case.begun - first]] = -np.inf
+        found[at] = 1 + (scores >= best).sum()
+    return found
+
+
+Way = Callable[[Asked], Vectors]
+
+
+def ways(pictures: Pictures, train: Asked, dev: Asked, things: Sequence[str]) -> tuple[dict[str, Way], dict[str, Any]]:
+    """Each method as a function of what is asked, tuned on dev; and what was chosen. `things` are learned from."""
+
+    def good(way: Way) -> float:
+        own = ranks(pictures, dev.cases, way(dev), within=True)
+        return float((own <= AT).mean() + 0.01 * (1 / own).mean())
+
+    def moved(strength: float, own: float) -> Way:
+        return lambda a: arithmetic(a.p, a.d, a.named, strength=strength, share=own)
+
+    def differing(strength: float, own: float) -> Way:
+        return lambda a: unit(a.p + strength * differences(pictures, a.cases, things) + own * a.named)
+
+    def combined(penalty: float) -> Way:
+        fitted = fit_combiner(train.p, train.d, train.named, train.t, penalty=penalty)
+        return lambda a: fitted(a.p, a.d, a.named)
+
+    strengths = max(product(STRENGTHS, SHARES), key=lambda one: good(moved(*one)))
+    own = max(product(STRENGTHS, SHARES), key=lambda one: good(differing(*one)))
+    learned = {penalty: combined(penalty) for penalty in PENALTIES}
+    penalty = max(PENALTIES, key=lambda one: good(learned[one]))
+    methods: dict[str, Way] = {
+        "picture only": lambda a: a.p,
+        "words only": lambda a: a.w,
+        "all in words": lambda a: a.named,
+        "as the talk does": moved(STRENGTH, WORDS_SHARE),
+        "arithmetic and words": moved(*strengths),
+        "the hub's differences and words": differing(*own),
+        "combiner": learned[penalty],
+    }
+    return methods, {"arithmetic": list(strengths), "differences": list(own), "penalty": penalty}
+
+
+def evaluate_banked(bank: Any, encoder: Encoder, *, seed: int = 0, out: Path | None = None) -> Report:
+    began = time.perf_counter()
+    pictures = read_pictures(bank)
+    things = list(dict.fromkeys(thing for thing, _ in pictures.places))
+    parts = [things[at : at + 2] for at in range(0, len(things), 2)]
+    found: dict[bool, dict[str, list[Ranks]]] = {True: {}, False: {}}
+    asked: list[Case] = []
+    tuned = []
+    for fold, own in enumerate(parts):
+        dev = parts[(fold + 1) % len(parts)]
+        rest = [thing for thing in things if thing not in own and thing not in dev]
+        split = {"train": rest, "dev": dev, "test": own}
+        made = {part: encoded(pictures, cases_of(pictures, of, MOST[part]), encoder) for part, of in split.items()}
+        methods, chosen = ways(pictures, made["train"], made["dev"], rest)
+        tuned.append({"asked": ", ".join(own), **chosen})
+        asked += made["test"].cases
+        for name, way in methods.items():
+            queries = way(made["test"])
+            for within, by_name in found.items():
+                by_name.setdefault(name, []).append(ranks(pictures, made["test"].cases, queries, within=within))
+    whole = {within: {name: np.concatenate(own) for name, own in by.items()} for within, by in found.items()}
+    report = Report(
+        scenario=SCENARIO,
+        metrics=_metrics(whole, [case.thing for case in asked], seed),
+        cases=len(asked),
+        unscored=0,
+        took_s=time.perf_counter() - began,
+        run=None if out is None else str(out),
+        tables={
+            f"recall@{AT} of {pictures.own} pictures of the set, {len(asked)} cases": _table(whole[True], asked),
+            f"recall@{AT} of all {int(pictures.sound.sum())} pictures": _table(whole[False], asked),
+            "Tuned on other things": [
+                {**one, "arithmetic": str(one["arithmetic"]), "differences": str(one["differences"])} for one in tuned
+            ],
+        },
+    )
+    if out is not None:
+        specification = {"scenario": SCENARIO, "seed": seed, "encoder": encoder.id, "cases": MOST, "tuned": tuned}
+        rows = [
+            {"thing": case.thing, "model": bank.models[case.model], "before": case.before, "said": case.said}
+            | {name: int(own[at]) for name, own in whole[True].items()}
+            for at, case in enumerate(asked)
+        ]
+        write_run(out, specification, rows, (), report)
+    return report
+
+
+def _metrics(whole: Mapping[bool, Mapping[str, Ranks]], things: Sequence[str], seed: int) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    for within, by_name in whole.items():
+        where = "" if within else "of all/"
+        for name, own in by_name.items():
+            metrics[f"{where}{name}/recall@{AT}"] = bootstrap(own <= AT, clusters=things, seed=seed)
+            for baseline in BASELINES if name not in BASELINES else ():
+                pair = own <= AT, by_name[baseline] <= AT
+                metrics[f"{where}{name}-{baseline}/recall@{AT}"] = paired(*pair, clusters=things, seed=seed)
+    return metrics
+
+
+def _table(found: Mapping[str, Ranks], asked: Sequence[Case]) -> list[dict[str, Any]]:
+    said = np.array([case.said for case in asked])
+    return [
+        {
+            "method": name,
+            "all": f"{(own <= AT).mean():.1%}",
+            **{look: f"{(own[said == look] <= AT).mean():.1%}" for look in sorted(set(said.tolist()))},
+            "MRR": f"{(1 / own).mean():.3f}",
+        }
+        for name, own in found.items()
+    ]
