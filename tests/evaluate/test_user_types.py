@@ -117,7 +117,7 @@ def test_it_must_be_said_on_whom(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     with pytest.raises(SystemExit) as end:
         main.run()
     assert end.value.code == 1
-    assert "--planted, or --data DIR" in capsys.readouterr().err
+    assert "--planted, --poisoned, or --data DIR" in capsys.readouterr().err
 
 
 @pytest.mark.long
