@@ -80,7 +80,8 @@ def plan(connection: Connection, kind: str, specification: Mapping[str, Any], wo
 def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task]:
     """Up to `count` tasks of one group, leased to `owner`; expired leases are up for claiming again.
 
-    What was tried before comes last, and alone: a task that fails or kills its worker takes no other with it.
+    What was tried before comes last, and alone: a task that fails or kills its worker takes no other with it. Where
+    several work, who finds nothing left takes over what those held who are gone.
     """
     columns = tables.tasks.c
     open_ = or_(columns.state == "planned", (columns.state == "leased") & (columns.lease_until < now(connection)))
@@ -89,7 +90,8 @@ def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task
     query = query.with_for_update(skip_locked=True)  # two workers of a shared database claim side by side
     first = connection.execute(query.limit(1)).first()
     if first is None:
-        return []
+        shared = connection.dialect.name == "postgresql"
+        return claim(connection, job, owner, count) if shared and release_all(connection) else []
     fresh = query.where(columns.group == first.group, columns.attempts == 0).limit(count)
     rows = [first] if first.attempts else connection.execute(fresh).all()
     lease = {"state": "leased", "owner": owner, "lease_until": now(connection) + LEASE_SECONDS}
