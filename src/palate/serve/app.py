@@ -25,7 +25,7 @@ from palate.serve.serving import Here, Owning, Serving
 
 log = logging.getLogger("palate.serve")
 STATIC = Path(__file__).parent / "static"
-THREADS = 4
+THREADS = 8
 """Questions worked on at once: more would only take processor and connections from each other."""
 AUDITED = frozenset(
     f"{action.split(' ')[0]} /api/v1{action.split(' ')[1]}"
