@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from palate.catalogue import outbox, pictures, vectors
+from palate.catalogue import outbox, pictures, tables, vectors
 from palate.catalogue.database import Database
 from palate.catalogue.home import Home, Places
 from palate.catalogue.nearest import EVERYBODY, Exact, Graph, Nearest, Vectors
@@ -144,7 +144,7 @@ def test_an_index_is_told_of_what_was_there_what_changes_and_what_goes(database:
     put(database, every[3:], rows[3:])
     with database.write() as connection:
         vectors.put(connection, SPACE, "picture", every[:1], -rows[:1])
-        connection.execute(vectors.tables.vectors.delete().where(vectors.tables.vectors.c.thing_id == every[1]))
+        connection.execute(tables.vectors.delete().where(tables.vectors.c.thing_id == every[1]))
     assert len(index) == 3  # it lags
     outbox.feed(database, SPACE, index)
     assert len(index) == 5

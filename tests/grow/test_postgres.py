@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +22,7 @@ from palate.errors import PalateError
 from palate.jobs import tasks
 from palate.jobs.tasks import Task
 from palate.people import holdings, persons
+from palate.people.erasing import export
 from palate.testing.conformance import answers
 
 
@@ -181,6 +183,17 @@ def test_a_home_moves_and_goes_on_there_and_comes_back(new_postgres: Callable[..
         assert move(home, Places())["choices"] == 3
     with closing(Home.open(tmp_path / "home")) as home, home.read() as connection:
         assert len(choices.of_person(connection, "ada")) == 2
+
+
+def test_what_a_person_takes_along_is_their_own_alone(new_postgres: Callable[..., str], tmp_path: Path) -> None:
+    with closing(Home.create(tmp_path / "home", Places(new_postgres()))) as home:
+        with_two_people(home.database)
+        archive = export(home, "ada")
+    with zipfile.ZipFile(archive) as opened:
+        parts = {name: opened.read(name) for name in opened.namelist()}
+    archive.unlink()
+    assert b"of ada" in parts["drawings.json"]
+    assert not any(b"bob" in part for part in parts.values())
 
 
 def test_nothing_is_copied_onto_a_home(database: Database, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ IDS_A_STATEMENT = 900
 def export(home: Home, person: str) -> Path:
     """A zip of JSON and pictures in a temporary file, which is the caller's to remove."""
     handle, name = tempfile.mkstemp(prefix="palate-", suffix=".zip")
-    with home.read() as connection:
+    with home.read(person=person) as connection:  # a database that knows whose a row is hides all others as well
         facts = _facts(connection, person)
         pictures = sorted({row["picture"] for row in facts["drawings"]})
         uploads = holdings.uploads_of(connection, person)

@@ -162,7 +162,7 @@ def list_choices(
     limit: Annotated[int, Query(ge=1, le=shapes.MOST_ROWS)] = 100,
 ) -> Items[shapes.Choice]:
     """One's own choices, latest first."""
-    with here.home.read() as connection:
+    with here.home.read(person=principal.person) as connection:
         found = choice_rows.of_person(connection, principal.person)
     mine = [choice for choice in reversed(found) if kind is None or choice.kind == kind]
     return Items[shapes.Choice](items=[_choice(one) for one in mine[offset : offset + limit]], total=len(mine))

@@ -131,7 +131,7 @@ def _key(key: entering.Key, written: str | None = None) -> shapes.Key:
 
 @routes.get("/keys")
 def list_keys(here: Here, principal: Reading) -> Items[shapes.Key]:
-    with here.home.read() as connection:
+    with here.home.read(person=principal.person) as connection:
         found = [_key(key) for key in entering.keys_of(connection, principal.person)]
     return Items[shapes.Key](items=found, total=len(found))
 
