@@ -148,3 +148,29 @@ def test_spans_of_time(said: str, since: datetime, until: datetime) -> None:
 
 def test_no_span_is_none() -> None:
     assert span_of("what did I like", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "change"), [("thinner lines please", Change("thin", "bold")), ("darker colours", Change("dark", "bright"))]
+)
+def test_what_is_otherwise_is_not_kept_as_a_choice(said: str, change: Change) -> None:
+    heard = hear(said, TALK)
+    assert (heard.intent, heard.changes) == ("critique", (change,))
+
+
+def test_a_choice_that_points_at_nothing_is_none() -> None:
+    assert nearest_intent("perfect lovely")[0] == "choose"
+    assert hear("perfect lovely", TALK).intent != "choose"
+
+
+@pytest.mark.parametrize(
+    "said", ["more like that", "show me more like this", "others like the second", "similar to it"]
+)
+def test_more_of_the_same_has_nothing_otherwise(said: str) -> None:
+    heard = hear(said, TALK)
+    assert (heard.intent, heard.likewise, heard.changes) == ("critique", True, ())
+
+
+@pytest.mark.parametrize("said", ["hello", "what can you do?", "how does this work?"])
+def test_small_talk_asks_for_nothing(said: str) -> None:
+    assert (hear(said, TALK).intent, hear(said, TALK).words) == ("ask", "")

@@ -58,6 +58,13 @@ def test_a_critique_keeps_the_picture_and_changes_one_thing(studio: Studio) -> N
     assert [prompt_of(studio, thing.id) for thing in exchange.reply.pictures[:1]] == ["a blue circle"]
 
 
+def test_more_like_that_is_likened_to_the_picture_and_keeps_no_choice(studio: Studio) -> None:
+    exchange = last(studio.converse("ada", draws=False), "a red circle", "more like that")
+    assert exchange.wanted.picture is not None
+    assert exchange.reply.pictures
+    assert "choose" not in exchange.reply.tools
+
+
 def test_a_critique_draws(studio: Studio) -> None:
     exchange = last(studio.converse("ada"), "a red circle", "like the first, but yellow")
     assert "draw" in exchange.reply.tools

@@ -66,8 +66,11 @@ def _print(exchange: Exchange) -> None:
         rows = [(place, thing.name, f"{thing.score:.3g}", thing.id[:12]) for place, thing in enumerate(reply.models, 1)]
         printing.table(("", "model", "score", "id"), rows)
     if reply.pictures:
-        rows = [(place, thing.name, thing.id[:12], thing.file or "") for place, thing in enumerate(reply.pictures, 1)]
-        printing.table(("", "picture by", "id", "file"), rows)
+        drawers = [(place, thing.name, thing.id[:12]) for place, thing in enumerate(reply.pictures, 1)]
+        printing.table(("", "picture by", "id"), drawers)
+        for place, thing in enumerate(reply.pictures, 1):  # whole, so that a path can be clicked or copied
+            if thing.file:
+                printing.line(f"{place}  {shown(thing.file)}")
     if reply.question:
         printing.line(shown(reply.question.text))
     if reply.fallback:

@@ -50,6 +50,8 @@ _MORE = re.compile(r"^(?:(?:with )?more|add(?: some| a| an| the)?|give it(?: a| 
 _SPLIT = re.compile(r"\s*(?:[,;.]|\band (?!white\b)|\bbut\b|\bthen\b|\bplus\b)\s*")
 _EMPTY = {"it", "like it", "this", "that", "the same", "same", "different", "other", "better", "them", "one", "me"}
 _END = re.compile(r"\s*(?:for me|please|instead|thanks|thank you|this time|then|[!?.])+\s*$")
+_OF_WHAT = re.compile(r"(?<=er) (?:lines?|strokes?|colou?rs?|corners?|edges?|shapes?|tones?)$")
+"""Thinner lines are thin, darker colours dark."""
 LONGEST_CHANGE = 80
 MOST_CHANGES = 6
 
@@ -76,7 +78,7 @@ def _change(part: str) -> Change | None:
     part = part.strip(" '\"")[:LONGEST_CHANGE]
     if not re.search(r"[a-z0-9]", part) or part in _EMPTY:
         return None
-    plain = _SAME.get(part, part)
+    plain = _SAME.get(part) or _SAME.get(_OF_WHAT.sub("", part), part)
     return Change(plain, OPPOSITE.get(plain, ""), more)
 
 

@@ -74,8 +74,13 @@ LIKE_BUT = _compiled(
     (r"^(?:(?:more )?(?:like|as|closer to|similar to|same as)\s+)?(?:NTH|THIS)[,;:]*\s*(?:but|only|just|and)?\s+",)
 )
 
+_MORE = r"^(?:please )?(?:show (?:me )?)?(?:some )?(?:more|others?|similar)(?: ones)? "
+LIKE_THAT = _compiled((rf"{_MORE}(?:like|as|to) (?:NTH|THIS)[.!? ]*$",))
+"""What is like a picture, with nothing otherwise."""
+
 SMALL_TALK = re.compile(
     r"^(?:thanks|thank you|hello|hi|hey|ok|okay|good|great|nice|help)(?: there| a lot| so much)?[.!? ]*$"
+    r"|^(?:what (?:can|could) (?:you|i) (?:do|say|ask)|how does (?:this|it) work)(?: here| for me)?[.!? ]*$"
 )
 ASKS = re.compile(
     r"^(?:hi|hello|hey)?[,!. ]*(?:please )?(?:(?:can|could|would) you )?"

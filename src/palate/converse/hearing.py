@@ -15,6 +15,7 @@ from palate.converse.grammar import (
     DRAW_WHAT,
     DRAWS,
     LIKE_BUT,
+    LIKE_THAT,
     NEW_SUBJECT,
     NTH,
     RULES,
@@ -67,6 +68,8 @@ class Heard:
     reference: Reference | None = None
     likes: bool = True
     draws: bool = False
+    likewise: bool = False
+    """Whether more of the same is asked for, with nothing otherwise."""
     how: Literal["grammar", "example"] = "grammar"
 
 
@@ -78,16 +81,20 @@ def hear(said: str, talk: Talk) -> Heard:
         return replace(answer, said=text)
     marked, reference = _references(plain, talk)
     heard = Heard("ask", text, reference=reference)
+    if SMALL_TALK.match(plain):
+        return replace(heard, how="example")
+    if LIKE_THAT.search(marked) and talk.shown("picture"):
+        return replace(heard, intent="critique", draws=True, likewise=True)
     for intent, rule in RULES.items():
         if rule.search(marked) or rule.search(plain):
             return _with_parts(replace(heard, intent=intent), plain, marked)
-    if SMALL_TALK.match(plain):
-        return replace(heard, how="example")
     if _is_critique(marked, plain, talk):
         return _with_parts(replace(heard, intent="critique"), plain, marked)
     if ASKS.match(plain) or (A_THING.match(plain) and reference is None):
         return _with_parts(heard, plain, marked)
     near, cosine = nearest_intent(plain)
+    if near == "choose" and reference is None:  # a choice is kept, so it has to point at something
+        near = "critique"
     if talk.wanted.anything or (cosine > SURE and near in ("recommend", "question", "tell")):
         heard = replace(heard, intent=near, how="example")
     return _with_parts(heard, plain, marked)

@@ -132,9 +132,9 @@ class Conversing:
     def _critique(self, heard: Heard) -> tuple[Wanted, Reply]:
         wanted = self.talk.wanted
         place = TALKED_OF if heard.reference is None else heard.reference.place
-        if place != TALKED_OF:
+        if place != TALKED_OF or heard.likewise:
             wanted = replace(wanted, picture=self._picture(place).id)
-        if not heard.changes and wanted == self.talk.wanted:
+        if not heard.changes and not heard.likewise and wanted == self.talk.wanted:
             raise PalateError("not_understood", "I did not understand what is to be otherwise", hint=HELP)
         for change in heard.changes:
             words, change = reworded(wanted.words, change)
