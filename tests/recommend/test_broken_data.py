@@ -85,3 +85,9 @@ def test_nobody_asked_is_no_error(method: Method) -> None:
 def test_a_catalogue_without_items_is_an_error(method: Method) -> None:
     with pytest.raises(PalateError, match="no items"):
         fitted(method, [], 0)
+
+
+def test_a_catalogue_that_ease_cannot_hold_is_a_clear_error() -> None:
+    with pytest.raises(PalateError, match="too many") as refused:
+        METHODS["ease"].make().fit([np.array([0, 99_999])], 100_000)
+    assert "itemknn" in str(refused.value.hint)

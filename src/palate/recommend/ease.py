@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from palate.errors import PalateError
 from palate.recommend.histories import Histories, Scores, State, checked, matrix_of
 
+MOST_ITEMS = 30_000
+"""Above it a matrix of items by items no longer fits: 7 GB in double precision, and twice that while it is inverted."""
+
 
 @dataclass
 class Ease:
@@ -25,6 +28,13 @@ class Ease:
 
     def fit(self, histories: Histories, items: int) -> Self:
         """Equation 8, with P = (X'X + lambda I)^-1."""
+        if items > MOST_ITEMS:
+            raise PalateError(
+                "too_many_items",
+                f"EASE compares every item with every other, which {items:,} are too many for",
+                about=f"at most {MOST_ITEMS:,}",
+                hint="`--by itemknn` or `--by als`",
+            )
         X = matrix_of(checked(histories, items), items)
         G = (X.T @ X).toarray().astype(np.float64)
         G[np.diag_indices(items)] += self.penalty
