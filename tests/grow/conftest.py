@@ -43,7 +43,11 @@ def new_postgres(_postgres: str) -> Callable[..., str]:
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Path:
+def memory(tmp_path: Path) -> Iterator[Path]:
     """A folder on no disk where the system has one: for stores whose durability is not what is tested."""
     shared = Path("/dev/shm")
-    return Path(tempfile.mkdtemp(prefix="palate-", dir=shared)) if os.access(shared, os.W_OK) else tmp_path
+    if not os.access(shared, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="palate-", dir=shared) as folder:
+        yield Path(folder)
