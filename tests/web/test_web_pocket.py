@@ -17,6 +17,7 @@ from palate.errors import PalateError
 from palate.importers.pocket import shipped
 
 Open = Callable[..., Page]
+pytestmark = pytest.mark.long  # the first drawing waits for a process that has to load its libraries
 SLOW = 300_000
 """Milliseconds for what is drawn, on a machine that has other things to do."""
 
