@@ -257,7 +257,7 @@ def codes_of(network: Any, shown: NDArray[np.uint8], wanted: NDArray[np.int64], 
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = course.parser(__doc__, steps=6000, batch=64, rate=1e-3, tests=128, name="janus")
+    parser = course.parser(__doc__, steps=2000, batch=64, rate=1e-3, tests=128, name="janus")
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--seeing", type=int, default=4, help="layers of the half that reads pictures")

@@ -62,7 +62,7 @@ def revive(codebook: torch.Tensor, counts: torch.Tensor, unit: torch.Tensor) -> 
 
 
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = course.parser(__doc__, steps=4000, batch=48, rate=1e-3, tests=250, name="vq")
+    parser = course.parser(__doc__, steps=700, batch=48, rate=1e-3, tests=250, name="vq")
     parser.add_argument("--codes", type=int, default=1024)
     parser.add_argument("--channels", type=int, default=32)
     parser.add_argument("--width", type=int, default=192)
