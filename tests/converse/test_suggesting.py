@@ -72,5 +72,5 @@ def test_weights_are_those_of_the_conditional_logit_that_chose() -> None:
         shares = np.exp(evidence @ truth)
         cases.append((evidence, int(rng.choice(5, p=shares / shares.sum())), np.zeros(5, dtype=bool)))
     np.testing.assert_allclose(weights_of(cases), truth, atol=0.08)
-    against = [(np.column_stack([evidence, -evidence[:, 0]]), *rest) for evidence, *rest in cases]
+    against = [(np.column_stack([evidence, -evidence[:, 0]]), which, out) for evidence, which, out in cases]
     assert weights_of(against)[2] == 0
