@@ -36,11 +36,11 @@ def test_it_asks_steers_and_writes_it_on_a_page(
     demo.demo(serve=True)  # no terminal, so nothing is served
     said = capsys.readouterr().out
     assert "4 models draw here, each specified by 8 pictures" in said
-    assert said.count("$ palate ") == 4
+    assert said.count("$ palate ") == 5
     assert said.count("turn ") >= demo.TURNS
     text = (tmp_path / "home" / "demo" / "report.html").read_text("utf-8")
     assert text.count("<h3>") == 9 + demo.TURNS
-    assert text.count("<img") == 9 * demo.PICTURES + 2 + demo.TURNS
+    assert text.count("<img") == 10 * demo.PICTURES + 2 + demo.TURNS
     demo.demo(serve=False, out=tmp_path / "again.html", json=True)
     answer = json.loads(capsys.readouterr().out)
     assert answer["models"] == 4

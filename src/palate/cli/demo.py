@@ -22,6 +22,7 @@ ASKED = "a cloud with rain"
 NEW_TO_ALL = "an icon of a butterfly"
 """A task prompt: no model is specified by it."""
 STEERED = "an icon of a house"
+VISITOR = "somebody"
 TURNS = 5
 SEED = 7
 TOP = 3
@@ -38,7 +39,7 @@ def demo(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Palate on its own small hub, in under a minute: find, identify, and an icon that no model knows."""
+    """Palate on its own small hub, in under a minute: find, identify, steer, and draw from what somebody liked."""
     from palate.cli import printing
     from palate.studio import Studio
 
@@ -91,6 +92,11 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
     for at, turn in enumerate(turns, 1):
         say(f"turn {at}: picked '{turn['prompt']}', {turn['worth']:+.2f} to them")
 
+    whose = f"who liked {PICTURES} pictures of {maker['name']}"
+    say(f"\n$ palate personalise --person {VISITOR} --hub {POCKET}    # {whose}")
+    liked, new = _personalised(opened, maker["id"])
+    say(f"{len(new)} new pictures, from no words at all" if new else "the pocket Janus is not in this build")
+
     drawn = _drawn_for(opened, found)
     sections = [
         page.Section(f"find: {ASKED}", "What the best three draw for it.", (), _rows(opened, found, drawn)),
@@ -102,6 +108,7 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
         ),
         page.Section("identify: an icon that no model knows", "Who draws like it?", (unknown,), _rows(opened, alike)),
         _steering_section(maker["name"], turns),
+        page.Section("personalise: the next one", "From these pictures, and no words", liked, _new_rows(new)),
     ]
     page.write(report, "Palate on its pocket hub", sections)
     rankings = {"find": found, "identify": identified, "alike": alike}
@@ -110,6 +117,7 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
         "maker": maker["name"],
         "place": place,
         "steered": turns,
+        "personalised": [str(file) for file in new],
         **{name: had.as_json() for name, had in rankings.items()},
     }
 
@@ -142,6 +150,31 @@ def _steered(opened: Studio, likes: str, folder: Path) -> list[dict[str, Any]]:
             }
         )
     return told
+
+
+def _personalised(opened: Studio, maker: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Pictures of one model that somebody likes, and what is drawn from them; nothing new without a pocket Janus."""
+    import palate_pocket as pocket
+
+    from palate.steer import telling
+
+    ids = opened.show(maker)["examples"][:PICTURES]
+    liked = tuple(opened.look(ids).values())
+    if "janus" not in pocket.kinds():
+        return liked, ()
+    for picture in ids:
+        opened.choose(picture, person=VISITOR)
+    try:
+        drawn = opened.personalise(VISITOR, count=PICTURES, seed=SEED)
+    finally:
+        telling.forget(opened.home, VISITOR)
+    return liked, tuple(Path(one["file"]) for one in drawn.pictures)
+
+
+def _new_rows(new: tuple[Path, ...]) -> list[Any]:
+    from palate.cli import page
+
+    return [page.Row("Drawn by the pocket Janus", "It was never told what to draw", new)] if new else []
 
 
 def _printer(loud: bool) -> Any:
