@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,6 @@ def test_every_operation_is_met_and_most_of_what_is_asked_has_an_answer(memory: 
 
 @pytest.mark.parametrize("how_many", ["some", pytest.param("many", marks=pytest.mark.long)])
 def test_postgres_answers_as_sqlite_does(new_postgres: Callable[..., str], memory: Path, how_many: str) -> None:
-    shared = Database.at(new_postgres())
-    shared.migrate()
-    assert first_difference(embedded(memory), shared, 7, SEQUENCES[how_many]) is None
-    shared.close()
+    with closing(Database.at(new_postgres())) as shared:
+        shared.migrate()
+        assert first_difference(embedded(memory), shared, 7, SEQUENCES[how_many]) is None

@@ -295,12 +295,16 @@ def compare(
 
 def bars(
     run: Annotated[Path, typer.Argument(help="The folder of a run, or of `palate evaluate all`.")],
+    json: AsJson = False,
 ) -> None:
     """A run as bars for those to come, as TOML: `palate evaluate bars RUN > bars.toml`."""
+    import tomllib
+
     from palate.cli import printing
     from palate.evaluate.runs import bars_of
 
-    printing.line(bars_of(run).rstrip())
+    written = bars_of(run)
+    printing.as_json(tomllib.loads(written)) if json else printing.line(written.rstrip())
 
 
 def survey(
