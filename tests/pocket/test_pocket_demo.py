@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+import palate_pocket as pocket
 import pytest
 
 from palate.cli import demo, main, page
@@ -39,8 +40,9 @@ def test_it_asks_steers_and_writes_it_on_a_page(
     assert said.count("$ palate ") == 5
     assert said.count("turn ") >= demo.TURNS
     text = (tmp_path / "home" / "demo" / "report.html").read_text("utf-8")
-    assert text.count("<h3>") == 9 + demo.TURNS
-    assert text.count("<img") == 10 * demo.PICTURES + 2 + demo.TURNS
+    new = int("janus" in pocket.kinds())  # a neighbour may have shipped one into the same package
+    assert text.count("<h3>") == 9 + demo.TURNS + new
+    assert text.count("<img") == (10 + new) * demo.PICTURES + 2 + demo.TURNS
     demo.demo(serve=False, out=tmp_path / "again.html", json=True)
     answer = json.loads(capsys.readouterr().out)
     assert answer["models"] == 4
