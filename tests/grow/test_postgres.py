@@ -23,6 +23,7 @@ from palate.jobs import tasks
 from palate.jobs.tasks import Task
 from palate.people import holdings, persons
 from palate.people.erasing import export
+from palate.serve.gallery import picture_rows_of
 from palate.testing.conformance import answers
 
 
@@ -202,3 +203,14 @@ def test_nothing_is_copied_onto_a_home(database: Database, tmp_path: Path) -> No
     other.migrate()
     with pytest.raises(PalateError, match="holds another home already"):
         copy_rows(other, database)
+
+
+def test_the_gallery_knows_in_which_order_pictures_came(database: Database) -> None:
+    with_two_people(database)
+    with database.write() as connection:
+        for name in ("c", "a", "b"):
+            pictures.put(connection, [Picture(name)])
+            pictures.put_drawings(connection, [Drawing(f"d-{name}", name, "drawn", (), Prompt(name))])
+    with database.read() as connection:
+        rows = picture_rows_of(connection, None)
+    assert [row.id for row in sorted(rows, key=lambda row: row.recent)] == ["c", "a", "b"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Float, Table, create_engine, event, literal_column
+from sqlalchemy import BigInteger, Connection, Engine, Float, Table, create_engine, event, func, literal_column
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -230,3 +230,10 @@ def now(connection: Connection) -> ColumnElement[float]:
     if connection.dialect.name == "postgresql":
         return literal_column("extract(epoch from clock_timestamp())", Float)
     return literal_column("((julianday('now') - 2440587.5) * 86400.0)", Float)
+
+
+def arrival(connection: Connection, table: Table) -> ColumnElement[int]:
+    """A number that is higher for rows that were stored later; Postgres counts a changed row as new."""
+    if connection.dialect.name == "postgresql":
+        return func.row_number().over(order_by=literal_column(f"{table.name}.ctid"))
+    return literal_column(f"{table.name}.rowid", BigInteger)

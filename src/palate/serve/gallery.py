@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, literal_column, select
+from sqlalchemy import Connection, Row, select
 
 from palate.catalogue import tables
+from palate.catalogue.database import arrival
 from palate.catalogue.pictures import SHARED
 from palate.catalogue.records import Model, Prompt
 from palate.find.drawn import Drawn
@@ -83,7 +84,7 @@ def picture_rows_of(connection: Connection, person: str | None) -> Sequence[Row[
             pictures.id,
             pictures.width,
             pictures.height,
-            literal_column("pictures.rowid").label("recent"),
+            arrival(connection, tables.pictures).label("recent"),
             drawings.prompt_id,
             drawings.seed,
             credits.model_id,
