@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from palate.evaluate.film_types import Design, evaluate_films
 from palate.evaluate.planted_types import evaluate_planted, table
 from palate.evaluate.poisoned_types import poisoned_table, poisoned_types
-from palate.evaluate.report import Report, write_run
+from palate.evaluate.report import Metric, Report, write_run
 from palate.importers.movielens import read_movielens
 from palate.taste.planted import Planting
 from palate.taste.types import Learning
@@ -29,15 +30,7 @@ def evaluate_planted_types(
     planting = replace(planting or Planting(), seed=seed)
     learning = Learning(ridge=0.1, apart=0.1, starts=3, seed=seed)
     metrics, cases = evaluate_planted(planting, learning, worlds)
-    report = Report(
-        SCENARIO,
-        metrics,
-        cases,
-        0,
-        time.perf_counter() - began,
-        None if out is None else str(out),
-        {"Which of two pictures, by planted people": table(metrics)},
-    )
+    report = _reported(metrics, cases, began, {"Which of two pictures, by planted people": table(metrics)}, out)
     if out is not None:
         _write(out, {"planted": asdict(planting), "worlds": worlds, "learning": asdict(learning)}, report)
     return report
@@ -47,15 +40,7 @@ def evaluate_poisoned_types(*, people: int = 200, seed: int = 0, out: Path | Non
     """What 1, 5 and 10 % of loud people can do to what others are shown, with and without the cap on influence."""
     began = time.perf_counter()
     metrics = poisoned_types(people, seed=seed)
-    report = Report(
-        SCENARIO,
-        metrics,
-        people,
-        0,
-        time.perf_counter() - began,
-        None if out is None else str(out),
-        {"What attackers change": poisoned_table(metrics)},
-    )
+    report = _reported(metrics, people, began, {"What attackers change": poisoned_table(metrics)}, out)
     if out is not None:
         _write(out, {"poisoned": {"people": people, "seed": seed}}, report)
     return report
@@ -68,20 +53,22 @@ def evaluate_film_types(
     began = time.perf_counter()
     design = replace(design or Design(), seed=seed)
     metrics, rows, cases = evaluate_films(read_movielens(folder), design)
-    report = Report(
-        SCENARIO,
-        metrics,
-        cases,
-        0,
-        time.perf_counter() - began,
-        None if out is None else str(out),
-        {"Which of two films: accuracy by number of types": rows},
-    )
+    report = _reported(metrics, cases, began, {"Which of two films: accuracy by number of types": rows}, out)
     if out is not None:
         files = {name: folder / name for name in ("u.data", "items.csv")}
         hashes = {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()}
         _write(out, {"design": asdict(design), "files": hashes}, report)
     return report
+
+
+def _reported(
+    metrics: Mapping[str, Metric],
+    cases: int,
+    began: float,
+    tables: Mapping[str, list[dict[str, Any]]],
+    out: Path | None,
+) -> Report:
+    return Report(SCENARIO, metrics, cases, 0, time.perf_counter() - began, None if out is None else str(out), tables)
 
 
 def _write(out: Path, specification: dict[str, Any], report: Report) -> None:
