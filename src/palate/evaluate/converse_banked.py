@@ -21,21 +21,17 @@ from numpy.typing import NDArray
 
 from palate.converse.composing import arithmetic, fit_combiner, unit
 from palate.converse.tools import STRENGTH, WORDS_SHARE
+from palate.evaluate.converse_composed import AT, Ranks, Vectors, recall_table, recalls
 from palate.evaluate.converse_sets import share
-from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric, Report, write_run
 
 if TYPE_CHECKING:
     from palate.encoders.protocol import Encoder
 
-Vectors = NDArray[np.float32]
-Ranks = NDArray[np.float64]
 SCENARIO = "converse-composed-pocket"
 MOST = {"train": 6000, "dev": 400, "test": 400}
 """Cases of a fold's part."""
 STRENGTHS, SHARES, PENALTIES = (0.5, 1.0, 2.0), (0.0, 0.5, 1.0, 2.0, 4.0), (30.0, 300.0, 3000.0)
-AT = 5
-BASELINES = ("picture only", "words only", "all in words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +206,7 @@ def evaluate_banked(bank: Any, encoder: Encoder, *, seed: int = 0, out: Path | N
             for within, by_name in found.items():
                 by_name.setdefault(name, []).append(ranks(pictures, made["test"].cases, queries, within=within))
     whole = {within: {name: np.concatenate(own) for name, own in by.items()} for within, by in found.items()}
+    said = np.array([case.said for case in asked])
     report = Report(
         scenario=SCENARIO,
         metrics=_metrics(whole, [case.thing for case in asked], seed),
@@ -218,8 +215,8 @@ def evaluate_banked(bank: Any, encoder: Encoder, *, seed: int = 0, out: Path | N
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
         tables={
-            f"recall@{AT} of {pictures.own} pictures of the set, {len(asked)} cases": _table(whole[True], asked),
-            f"recall@{AT} of all {int(pictures.sound.sum())} pictures": _table(whole[False], asked),
+            f"recall@{AT} of {pictures.own} pictures of the set, {len(asked)} cases": recall_table(whole[True], said),
+            f"recall@{AT} of all {int(pictures.sound.sum())} pictures": recall_table(whole[False], said),
             "Tuned on other things": [
                 {**one, "arithmetic": str(one["arithmetic"]), "differences": str(one["differences"])} for one in tuned
             ],
@@ -237,25 +234,8 @@ def evaluate_banked(bank: Any, encoder: Encoder, *, seed: int = 0, out: Path | N
 
 
 def _metrics(whole: Mapping[bool, Mapping[str, Ranks]], things: Sequence[str], seed: int) -> dict[str, Metric]:
-    metrics: dict[str, Metric] = {}
-    for within, by_name in whole.items():
-        where = "" if within else "of all/"
-        for name, own in by_name.items():
-            metrics[f"{where}{name}/recall@{AT}"] = bootstrap(own <= AT, clusters=things, seed=seed)
-            for baseline in BASELINES if name not in BASELINES else ():
-                pair = own <= AT, by_name[baseline] <= AT
-                metrics[f"{where}{name}-{baseline}/recall@{AT}"] = paired(*pair, clusters=things, seed=seed)
-    return metrics
-
-
-def _table(found: Mapping[str, Ranks], asked: Sequence[Case]) -> list[dict[str, Any]]:
-    said = np.array([case.said for case in asked])
-    return [
-        {
-            "method": name,
-            "all": f"{(own <= AT).mean():.1%}",
-            **{look: f"{(own[said == look] <= AT).mean():.1%}" for look in sorted(set(said.tolist()))},
-            "MRR": f"{(1 / own).mean():.3f}",
-        }
-        for name, own in found.items()
-    ]
+    return {
+        f"{'' if within else 'of all/'}{name}": metric
+        for within, by_name in whole.items()
+        for name, metric in recalls(by_name, things, seed).items()
+    }
