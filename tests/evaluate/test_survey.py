@@ -99,6 +99,20 @@ def test_a_program_that_sees_grounds_prefers_who_named_them_and_people_may_say_o
     assert shares(tmp_path, [tmp_path / "answers.csv"])["popularity/win_rate"].value == 1.0
 
 
+def test_a_judge_answers_first_and_is_compared_with_people(benchmark: Benchmark, tmp_path: Path) -> None:
+    def ground(example: Image.Image, options: Sequence[Image.Image]) -> int:
+        return next((n for n, one in enumerate(options, 1) if one.getpixel((31, 0)) == example.getpixel((31, 0))), 1)
+
+    found = write_survey(benchmark, tmp_path, people=10, judge=ground)
+    assert found["judge/consistent"].value == 1.0
+    assert found["style/win_rate"].value == pytest.approx(found["pmi/win_rate"].value)
+    again = shares(tmp_path, [tmp_path / "by-judge.csv"])
+    assert again == {name: one for name, one in found.items() if name != "judge/consistent"}
+    answers = (tmp_path / "by-judge.csv").read_text()
+    (tmp_path / "answers.csv").write_text(answers)
+    assert shares(tmp_path, [tmp_path / "answers.csv"])["judge/kappa"].value == 1.0
+
+
 def test_the_command_writes_the_page_and_reads_the_answers(
     benchmark: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -307,23 +307,35 @@ def bars(
     printing.as_json(tomllib.loads(written)) if json else printing.line(written.rstrip())
 
 
+JUDGE_SAID = {
+    "judge/consistent": "share of the judge's choices that stand when the options are reversed",
+    "judge/kappa": "Cohen's kappa of the judge's choices with those of people: 1 alike, 0 as by chance",
+}
+
+
 def survey(
     out: Annotated[Path, typer.Argument(help="The folder of the survey: survey.html, survey.csv, pictures.")],
     answers: Annotated[
         list[Path] | None, typer.Option("--answers", help="Answers that people saved; may be given many times.")
     ] = None,
     people: Annotated[int, typer.Option("--people", min=1, max=500, help="How many are asked five questions.")] = 20,
+    judge: Annotated[
+        str | None, typer.Option("--judge", help="A model that sees and answers first, ADDRESS#MODEL, asked twice.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Who is asked what.")] = 0,
     json: AsJson = False,
 ) -> None:
     """CGI's survey on the pocket hub: a page of questions with pictures, and win rates from what people answered."""
     from palate.cli import printing
     from palate.evaluate.identification_banked import banked
+    from palate.evaluate.seeing_judge import named_judge
     from palate.evaluate.survey import shares, write_survey
 
-    asked = not answers
+    asked, seeing = not answers, None if judge is None else named_judge(judge)
     found = (
-        write_survey(banked(split=seed), out, people=people, seed=seed) if asked else shares(out, answers or [], seed)
+        write_survey(banked(split=seed), out, people=people, seed=seed, judge=seeing)
+        if asked
+        else shares(out, answers or [], seed)
     )
     if json:
         printing.as_json({"metrics": {name: metric.as_json() for name, metric in found.items()}})
@@ -331,10 +343,18 @@ def survey(
     rows = [
         (name.rpartition("/")[0], f"{one.value:.3f}", f"{one.ci95[0]:.3f} to {one.ci95[1]:.3f}")
         for name, one in sorted(found.items(), key=lambda item: -item[1].value)
+        if name.endswith("/win_rate")
     ]
     printing.table(("method", "win rate", "95 % interval"), rows)
-    if asked:
+    for name, what in JUDGE_SAID.items():
+        if name in found:
+            one = found[name]
+            printing.note(f"{what}: {one.value:.2f} [{one.ci95[0]:.2f}, {one.ci95[1]:.2f}]")
+    if asked and seeing is not None:
+        printing.note(f"these are the choices of {seeing.model}; people may answer as well, and are compared with it")
+    elif asked:
         printing.note("these are the choices of a program that sees colours and edges only, and of nobody else")
+    if asked:
         printing.note(f"people answer {out / 'survey.html'}; then: palate evaluate survey {out} --answers FILE")
 
 

@@ -5,7 +5,8 @@ A folder of files: `survey.csv` (who is asked what, the options in an order draw
 each method names drew for the same prompt). `shares` reads the answers back as win rates.
 
 Until people answer, a program does: it sees colours and edges only (`PlainLook`), which no method here looks at. It is
-not a person: it says whether the pictures are alike, and not whether anybody would care.
+not a person: it says whether the pictures are alike, and not whether anybody would care. A model that sees may answer
+instead (`seeing_judge`), and is then compared with the people who do.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from palate.evaluate import plots
 from palate.evaluate.identification import Benchmark, Place, method_rows
 from palate.evaluate.judging import read_rows, survey, survey_shares, whose, write_rows
 from palate.evaluate.report import Metric
+from palate.evaluate.seeing_judge import Chooser, agreed, twice_asked
 from palate.personalise.plain_look import PlainLook
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ OPTIONS = ("popularity", "rkme", "pmi", "style")
 """The paper's three, and ours."""
 TILE, GAP, HEAD, LINE = 96, 8, 20, 16
 GRID_ROWS = 6
+JUDGED, ANSWERED = "by-judge.csv", ("person", "question", "chosen")
 Rows = Sequence[Mapping[str, str]]
 
 
@@ -85,8 +88,10 @@ def by_eye(benchmark: Benchmark, rows: Rows, pictures: Mapping[Place, Image.Imag
     return answers
 
 
-def write_survey(benchmark: Benchmark, out: Path, *, people: int, seed: int = 0) -> dict[str, Metric]:
-    """The folder's files; answers what a program that looks at colours and edges would choose."""
+def write_survey(
+    benchmark: Benchmark, out: Path, *, people: int, seed: int = 0, judge: Chooser | None = None
+) -> dict[str, Metric]:
+    """The folder's files; answers what `judge` chooses, or a program that looks at colours and edges."""
     rows = questions(benchmark, people, seed)
     pictures = pictures_of(benchmark, rows)
     (out / "pictures").mkdir(parents=True, exist_ok=True)
@@ -96,9 +101,22 @@ def write_survey(benchmark: Benchmark, out: Path, *, people: int, seed: int = 0)
     write_rows(out / "survey.csv", columns, [[row.get(name, "") for name in columns] for row in rows])
     (out / "survey.html").write_text(page(benchmark, rows), "utf-8")
     grid(benchmark, rows, pictures).save(out / "grid.png")
+    if judge is not None:
+        judged = twice_asked(judge, shown_in(benchmark, rows, pictures))
+        write_rows(out / JUDGED, ANSWERED, [list(row.values()) for row in judged.answers])
+        return (shares(out, [out / JUDGED], seed) if judged.answers else {}) | judged.metrics
+    (out / JUDGED).unlink(missing_ok=True)  # of other questions, maybe
     answers = by_eye(benchmark, rows, pictures)
-    write_rows(out / "by-eye.csv", list(answers[0]), [list(row.values()) for row in answers])
+    write_rows(out / "by-eye.csv", ANSWERED, [list(row.values()) for row in answers])
     return shares(out, [out / "by-eye.csv"], seed)
+
+
+def shown_in(
+    benchmark: Benchmark, rows: Rows, pictures: Mapping[Place, Image.Image]
+) -> list[tuple[Mapping[str, str], Image.Image, list[Image.Image]]]:
+    """Each question's row, its example, and its options in their order."""
+    placed = [(row, places_of(row, benchmark.tasks.shape)) for row in rows]
+    return [(row, pictures[places[0]], [pictures[one] for one in places[1:]]) for row, places in placed]
 
 
 def shares(out: Path, answered: Sequence[Path], seed: int = 0) -> dict[str, Metric]:
@@ -108,6 +126,8 @@ def shares(out: Path, answered: Sequence[Path], seed: int = 0) -> dict[str, Metr
     found = {name.replace("/share", "/win_rate"): one for name, one in survey_shares(rows, answers, seed).items()}
     shown = sorted(((name.rpartition("/")[0], one) for name, one in found.items()), key=lambda pair: -pair[1].value)
     (out / "win-rate.svg").write_text(plots.intervals(shown, "win rate by method", least=0.0), "utf-8")
+    if (out / JUDGED).is_file() and out / JUDGED not in answered:
+        found |= agreed(out / JUDGED, answered, seed)
     return found
 
 
