@@ -358,6 +358,37 @@ def survey(
         printing.note(f"people answer {out / 'survey.html'}; then: palate evaluate survey {out} --answers FILE")
 
 
+def trial(
+    models: Annotated[
+        str | None, typer.Option("--models", help="Two models' names, a comma between; the most compared without.")
+    ] = None,
+    arms: Annotated[
+        Path | None, typer.Option("--arms", help="An A/B instead: a CSV of person and arm, whatever differed.")
+    ] = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Which of two models (or arms) the people of a home prefer, from its own log; valid however often one looks."""
+    from palate.cli import printing
+    from palate.errors import PalateError
+    from palate.evaluate.logged import read_arms, trials_of
+
+    named = [name.strip() for name in (models or "").split(",") if name.strip()]
+    if models is not None and len(named) != 2:
+        raise PalateError("wrong_models", f"'{models}' does not name two models", hint='--models "one,another"')
+    pairs = [(named[0], named[1])] if named else []
+    with studio(hub) as opened:
+        found = trials_of(opened.home, pairs=pairs, arms=None if arms is None else read_arms(arms))
+    if json:
+        printing.as_json({"trials": [one.as_json() for one in found]})
+        return
+    rows = [one.as_row() for one in found]
+    if not rows:
+        printing.note("nobody has compared pictures of two models in this home yet")
+        return
+    printing.table(tuple(rows[0]), [tuple(row.values()) for row in rows])
+
+
 def gate(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     bars: Annotated[

@@ -272,7 +272,7 @@ def evaluate_longitudinal(
         {f"{months.people} people, {months.rounds} rounds": table(metrics)},
         {
             "people led by a language model": "none is at hand; made people choose by their own utility",
-            "the service's logs": "this run is of simulated traffic alone",
+            "the service's logs": "this run is of simulated traffic alone; --hub HOME, or `palate evaluate trial`",
         },
     )
     if out is not None:
