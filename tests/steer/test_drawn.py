@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -142,14 +143,14 @@ def test_a_conversation_retold_is_worth_what_its_picks_say(bank: DrawnBank) -> N
     assert np.array_equal(again.steps[0].slate, told.steps[0].slate)
 
 
-def test_what_is_drawn_anew_is_drawn_once_and_seen_by_the_banks_own_directions(bank: DrawnBank) -> None:
+def test_what_is_drawn_anew_is_drawn_once_and_seen_by_the_banks_own_directions(bank: DrawnBank, tmp_path: Path) -> None:
     asked: list[tuple[str, tuple[tuple[str, int], ...]]] = []
 
     def draw(model: str, orders: Any) -> Any:
         asked.append((model, tuple(orders)))
         return np.tile(bank.space.picture_mean, (len(orders), 1)).astype(np.float32)
 
-    again = Redrawn(bank, draw)
+    again = Redrawn(bank, draw, tmp_path)
     entries = np.array([[bank.entry(4, 2), bank.entry(0, 1), bank.entry(4, 2), bank.entry(1, 1)]])
     pictures = again.pictures(entries)
     assert pictures.shape == (1, 4, 4, 6)
@@ -163,3 +164,6 @@ def test_what_is_drawn_anew_is_drawn_once_and_seen_by_the_banks_own_directions(b
     again.pictures(entries)
     assert len(asked) == 2
     assert np.array_equal(again.words(entries), bank.words(entries))
+    later = Redrawn(bank, draw, tmp_path)
+    assert np.array_equal(later.pictures(entries), pictures)
+    assert len(asked) == 2

@@ -232,9 +232,13 @@ def evaluate_steering(
         int,
         typer.Option("--drawn", min=0, help="So many people again, with pictures drawn now (--bank pocket)."),
     ] = 0,
+    other_things: Annotated[
+        bool, typer.Option("--other-things", help="Learn on half of the things, lead over both halves (--bank pocket).")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Which world and which people.")] = 0,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write the run's plain files; the home's runs/ by default.")
+        Path | None,
+        typer.Option("--out", help="Where to write the run's plain files, and where a stopped one goes on."),
     ] = None,
     json: AsJson = False,
 ) -> None:
@@ -244,7 +248,17 @@ def evaluate_steering(
     from palate.evaluate.steering import SteeringDesign
     from palate.evaluate.steering import evaluate_steering as measure
 
-    design = SteeringDesign(people, bank, recorded, simulated, ablation=ablation, each=each, drawn=drawn, seed=seed)
+    design = SteeringDesign(
+        people=people,
+        bank=bank,
+        recorded=recorded,
+        simulated=simulated,
+        ablation=ablation,
+        each=each,
+        drawn=drawn,
+        other_things=other_things,
+        seed=seed,
+    )
     with printing.progress(quiet=json) as progress:
         answer = measure(design, out=out or run_folder("steering"), progress=progress)
     printing.as_json(answer.as_json()) if json else printing.report(answer)

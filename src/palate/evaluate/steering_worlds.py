@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from palate.errors import PalateError
+from palate.evaluate.steering_stages import Arrays, Stages
 from palate.steer.bank import Bank, MadeBank
 from palate.steer.drawn import drawn_bank
 from palate.steer.foreseeing import foresight
 from palate.steer.recording import learned, nothing_known, record
 from palate.steer.redrawing import Draw
-from palate.steer.simulating import Known, Told, exploring, greedy, retold, unranked
+from palate.steer.simulating import Known, exploring, greedy, retold, unranked
+from palate.steer.transitions import Transitions, transitions
 from palate.taste.evidence import Floats
 from palate.taste.simulated import Habits, crowd_of, people
 from palate.taste.space import Vectors
 from palate.taste.utilities import Heads
 
 Progress = Callable[[str, int, int], None]
+EVERYTHING_ANEW = Stages()
 
 TYPES = 8
 APART = 2.0
@@ -33,13 +36,16 @@ RECORDED_SEED = 20_000_000
 class World:
     """`truth` is the law that people are drawn from and judge by; policies know `known`, learned from `recorded`."""
 
-    name: str
     bank: Bank
     truth: Known
     known: Known
-    recorded: list[Told]
-    sight: Floats
-    """What the recorded pictures say of the next ones: B of `palate.steer.foreseeing`."""
+    recorded: Transitions
+    """The turns that people are known from, as a value learns from them."""
+
+    @property
+    def sight(self) -> Floats:
+        """What the recorded pictures say of the next ones: B of `palate.steer.foreseeing`."""
+        return self.recorded.sight
 
 
 def bank_named(name: str, seed: int) -> Bank:
@@ -88,11 +94,20 @@ def true_people(bank: Bank, seed: int) -> Known:
     return Known(Heads(heads, np.zeros(TYPES), np.full(TYPES, 1 / TYPES)), within)
 
 
-def world(bank: Bank, name: str, recorded: int, habits: Habits, seed: int, progress: Progress) -> World:
+def world(
+    bank: Bank, recorded: int, habits: Habits, seed: int, progress: Progress, stages: Stages = EVERYTHING_ANEW
+) -> World:
     """People are led by chance, by greed and by curiosity through conversations; that is all that is known of them."""
     truth = true_people(bank, seed)
-    crowd = crowd_of(people(truth.heads, truth.within, recorded, habits, np.random.default_rng([seed, 3])))
-    nothing, leading = nothing_known(bank.wide), (unranked, greedy, exploring)
-    told = list(record(bank, crowd, leading, nothing, first=RECORDED_SEED, progress=progress))
-    known = learned(told, TYPES, seed=seed)
-    return World(name, bank, truth, known, [retold(part, known) for part in told], foresight(told))
+
+    def known_by() -> Arrays:
+        crowd = crowd_of(people(truth.heads, truth.within, recorded, habits, np.random.default_rng([seed, 3])))
+        nothing, leading = nothing_known(bank.wide), (unranked, greedy, exploring)
+        told = list(record(bank, crowd, leading, nothing, first=RECORDED_SEED, progress=progress))
+        known = learned(told, TYPES, seed=seed)
+        turns = transitions([retold(part, known) for part in told], foresight(told)).arrays()
+        return {**turns, "weights": known.heads.weights, "shares": known.heads.shares, "within": known.within}
+
+    kept = stages.arrays("recorded", known_by)
+    heads = Heads(kept["weights"], np.zeros(len(kept["weights"])), kept["shares"])
+    return World(bank, truth, Known(heads, kept["within"]), Transitions.of(kept))

@@ -62,6 +62,8 @@ class DrawnBank:
     """(P, M, d) what is expected of them before they are seen."""
     near: Rows
     """(M, NEAR) the models that draw most alike."""
+    spoken: Floats
+    """(P, d) where words alone lie."""
 
     @property
     def wide(self) -> int:
@@ -169,9 +171,10 @@ def bank_in(
     """Of pictures (P, M, S, dim) of prompts whose words are (P, dim)."""
     drawn = space.of_pictures(vectors.reshape(-1, vectors.shape[-1])).reshape(*vectors.shape[:-1], space.wide)
     middle = drawn.mean(axis=2)
-    said = expected(space.of_words(words), middle, things)
+    spoken = space.of_words(words)
+    said = expected(spoken, middle, things)
     near = alike(middle.mean(axis=0), min(NEAR, len(models) - 1))
-    return DrawnBank(space, texts, things, plain, models, drawn, said, near)
+    return DrawnBank(space, texts, things, plain, models, drawn, said, near, spoken)
 
 
 def of_unit_variance(space: TasteSpace) -> TasteSpace:
@@ -196,14 +199,9 @@ def expected(words: Floats, middle: Floats, things: Sequence[str]) -> Floats:
     mapped = np.empty_like(everybody)
     for number in range(FOLDS):
         out = fold == number
-        X, Y = words[~out], everybody[~out]
-        if not out.any() or not len(X):
-            mapped[out] = everybody.mean(axis=0)
-            continue
-        B = np.linalg.solve(
-            (X - X.mean(0)).T @ (X - X.mean(0)) + RIDGE * np.eye(X.shape[1]), (X - X.mean(0)).T @ (Y - Y.mean(0))
+        mapped[out] = (
+            mapped_to_pictures(words[~out], everybody[~out], words[out]) if not out.all() else everybody.mean(0)
         )
-        mapped[out] = (words[out] - X.mean(0)) @ B + Y.mean(0)
     own = middle - everybody[:, None]
     names = np.array(things)
     found: Floats = np.empty_like(middle)
@@ -211,6 +209,14 @@ def expected(words: Floats, middle: Floats, things: Sequence[str]) -> Floats:
         about = names == thing
         share = own[~about].mean(axis=0) if (~about).any() else np.zeros_like(own[0])
         found[about] = mapped[about][:, None] + share
+    return found
+
+
+def mapped_to_pictures(words: Floats, pictures: Floats, asked: Floats) -> Floats:
+    """Where pictures of the words `asked` (A, d) lie, by ridge regression of pictures (P, d) on words (P, d)."""
+    X, Y = words - words.mean(axis=0), pictures - pictures.mean(axis=0)
+    B = np.linalg.solve(X.T @ X + RIDGE * np.eye(X.shape[1]), X.T @ Y)
+    found: Floats = (asked - words.mean(axis=0)) @ B + pictures.mean(axis=0)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -21,11 +22,22 @@ Draw = Callable[[str, Sequence[tuple[str, int]]], Vectors]
 
 @dataclass
 class Redrawn:
-    """The entries, candidates and words of a bank, and pictures of other seeds; each entry is drawn once."""
+    """The entries, candidates and words of a bank, and pictures of other seeds; each entry is drawn once.
+
+    `keep`: a folder in which what was drawn is found again by a run that goes on.
+    """
 
     bank: DrawnBank
     draw: Draw
+    keep: Path | None = None
     kept: dict[int, Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        from safetensors.numpy import load_file
+
+        for path in sorted(self.keep.glob("*.safetensors")) if self.keep else []:
+            part = load_file(path)
+            self.kept |= dict(zip(part["entries"].tolist(), part["features"], strict=True))
 
     @property
     def wide(self) -> int:
@@ -55,6 +67,16 @@ class Redrawn:
                 for n in range(each)
             ]
             features = self.bank.space.of_pictures(self.draw(self.bank.models[model], orders))
-            self.kept |= dict(zip(own, features.reshape(len(own), each, -1), strict=True))
+            self._keep(own, features.reshape(len(own), each, -1))
         found = np.stack([self.kept[entry] for entry in flat])
         return found.reshape(*np.shape(entries), *found.shape[1:])
+
+    def _keep(self, entries: list[int], features: Floats) -> None:
+        from safetensors.numpy import save_file
+
+        self.kept |= dict(zip(entries, features, strict=True))
+        if self.keep is not None:
+            self.keep.mkdir(parents=True, exist_ok=True)
+            path = self.keep / f"{len(self.kept):06}"
+            save_file({"entries": np.array(entries), "features": np.ascontiguousarray(features)}, path)
+            path.replace(path.with_suffix(".safetensors"))

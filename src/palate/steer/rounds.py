@@ -22,6 +22,7 @@ from palate.taste.evidence import Floats
 from palate.taste.simulated import Habits, crowd_of, people
 
 ROUNDS = 3
+TURNS = "turns.safetensors"
 FIRST_SEED = 10_000_000
 SEEDS_A_ROUND = 100_000
 Progress = Callable[[str, int, int], None]
@@ -63,17 +64,41 @@ def value_in_rounds(
     keep: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> tuple[Value, Transitions]:
-    """The value of recorded and `count` made conversations, and the made ones; `keep`: where a stopped one goes on."""
+    """The value of recorded and `count` made conversations, and the made ones. A stopped one goes on from `keep`."""
     parts: list[Transitions] = []
     value: Value | None = None
     for number in range(rounds):
-        told = simulated(stage, count // rounds, number, value, progress)
-        parts.append(transitions(told, stage.sight))
+        folder = None if keep is None else keep / f"round-{number + 1}"
+        parts.append(_turns(stage, count // rounds, number, value, folder, progress))
         made = joined(parts)
         last = number == rounds - 1
         now = learning if last else replace(learning, steps=max(learning.steps // 2, 1))
         data = made if recorded is None else mixed(recorded, made)
-        folder = None if keep is None else keep / f"round-{number + 1}"
         value, _ = train_value(data, now, keep=folder, progress=progress)
     assert value is not None
     return value, made
+
+
+def _turns(
+    stage: Stage, count: int, number: int, leader: Value | None, folder: Path | None, progress: Progress
+) -> Transitions:
+    """A round's, read where it was led to its end before."""
+    from safetensors.numpy import load_file, save_file
+
+    path = None if folder is None else folder / TURNS
+    if path is not None and path.is_file():
+        return Transitions.of(load_file(path))
+    made = transitions(simulated(stage, count, number, leader, progress), stage.sight)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {name: np.ascontiguousarray(array) for name, array in made.arrays().items()}, path.with_suffix(".new")
+        )
+        path.with_suffix(".new").replace(path)
+    return made
+
+
+def forget_turns(keep: Path) -> None:
+    """They take hundreds of megabytes, and nothing more is learned from them."""
+    for path in keep.glob(f"round-*/{TURNS}"):
+        path.unlink()

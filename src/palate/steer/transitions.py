@@ -6,8 +6,8 @@ words, and what is foreseen of the next ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,15 @@ class Transitions:
     follows: Rows
     sight: Floats
     """The B of `palate.steer.foreseeing` that candidates were seen with."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What is kept of them in a file."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Transitions:
+        """From what was kept, whatever else was kept with it."""
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
 
 def of_state(state: State) -> Floats:
