@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.personalise.template import wording_of
-from recipes import bpe, captions, checkpoints, clip, course, diffusion, pictures, schedule, together, vq, work
+from recipes import bpe, captions, checkpoints, clip, course, diffusion, pictures, schedule, sight, together, vq, work
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +72,8 @@ def tokenizer_from(texts: list[str], vocabulary: int) -> PreTrainedTokenizerFast
     )
 
 
-def janus_of(words: Any, coder: dict[str, Any], width: int, layers: int, seeing: int) -> JanusForConditionalGeneration:
+def janus_of(words: Any, coder: dict[str, Any], options: dict[str, Any]) -> JanusForConditionalGeneration:
+    """The network of a course's options, its weights not yet learned."""
     from transformers import (
         GenerationConfig,
         JanusConfig,
@@ -81,11 +82,12 @@ def janus_of(words: Any, coder: dict[str, Any], width: int, layers: int, seeing:
         LlamaConfig,
     )
 
+    width, sight_width = options["width"], options.get("sight_width", 192)
     text = LlamaConfig(
         vocab_size=len(words),
         hidden_size=width,
         intermediate_size=8 * width // 3 // 32 * 32,
-        num_hidden_layers=layers,
+        num_hidden_layers=options["layers"],
         num_attention_heads=width // 64,
         max_position_embeddings=1024,
         bos_token_id=words.bos_token_id,
@@ -93,10 +95,10 @@ def janus_of(words: Any, coder: dict[str, Any], width: int, layers: int, seeing:
         pad_token_id=words.pad_token_id,
         tie_word_embeddings=True,
     )
-    sight = JanusVisionConfig(
-        hidden_size=192,
-        num_hidden_layers=seeing,
-        num_attention_heads=3,
+    reading = JanusVisionConfig(
+        hidden_size=sight_width,
+        num_hidden_layers=options["seeing"],
+        num_attention_heads=sight_width // 64,
         image_size=64,
         patch_size=8,
         projection_dim=width,
@@ -104,7 +106,7 @@ def janus_of(words: Any, coder: dict[str, Any], width: int, layers: int, seeing:
     )
     config = JanusConfig(
         text_config=text.to_dict(),
-        vision_config=sight.to_dict(),
+        vision_config=reading.to_dict(),
         vq_config=vq.vq_config(coder["codes"], coder["channels"], width).to_dict(),
         image_token_id=words.convert_tokens_to_ids(PLACE),
     )
@@ -256,11 +258,27 @@ def codes_of(network: Any, shown: NDArray[np.uint8], wanted: NDArray[np.int64], 
     return found
 
 
+def begin(network: Any, options: argparse.Namespace, shown: NDArray[np.uint8], learned: NDArray[np.int64]) -> None:
+    """Weights of an earlier Janus where their shapes agree, and the reading half as a CLIP's first layers."""
+    if options.begin:
+        own = network.state_dict()
+        earlier = checkpoints.weights(work.folder(options.begin), "janus")
+        fitting = {name: value for name, value in earlier.items() if name in own and own[name].shape == value.shape}
+        network.load_state_dict(fitting, strict=False)
+    if options.sight:
+        some = np.random.default_rng(options.seed).permutation(learned)[:2000]
+        layers = sight.begun(work.folder(options.sight), shown[some], options.seeing)
+        network.model.vision_model.load_state_dict(layers, strict=False)
+
+
 def arguments(args: list[str] | None) -> argparse.Namespace:
-    parser = course.parser(__doc__, steps=2000, batch=64, rate=1e-3, tests=128, name="janus")
+    parser = course.parser(__doc__, steps=6000, batch=64, rate=1e-3, tests=128, name="janus")
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--seeing", type=int, default=4, help="layers of the half that reads pictures")
+    parser.add_argument("--sight", default="clip", help="the work folder whose CLIP's layers that half begins with")
+    parser.add_argument("--sight-width", type=int, default=256, help="as wide as that CLIP's")
+    parser.add_argument("--begin", help="the work folder of an earlier Janus: whatever fits begins as it ended")
     parser.add_argument("--vocabulary", type=int, default=4096)
     parser.add_argument("--codes", default="vq", help="the work folder's picture codes")
     parser.add_argument("--shared", type=int, default=8, help="learn concepts that so many families of sets draw")
@@ -281,19 +299,22 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     held = np.flatnonzero(parts == "held")
     tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
     titles = {name: info["name"] for name, info in work.read_json(work.folder() / "sets.json").items()}
-    if options.resume:
-        words = PreTrainedTokenizerFast.from_pretrained(folder)
+    if options.resume or options.begin:
+        words = PreTrainedTokenizerFast.from_pretrained(folder if options.resume else work.folder(options.begin))
+        words.save_pretrained(folder)
     else:
         wording = random.Random(options.seed)
         texts = [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in train]
         words = tokenizer_from(texts, options.vocabulary)
         words.save_pretrained(folder)
     coded = work.read_json(coder / "state.json")["options"]
-    network = janus_of(words, coded, options.width, options.layers, options.seeing)
+    network = janus_of(words, coded, vars(options))
     network.model.vqmodel.load_state_dict(checkpoints.weights(coder, "vq"))
     network.model.vqmodel.requires_grad_(False)
     # The codes' vectors are known before the first step; only what they mean has to be learned.
     network.model.generation_embeddings.load_state_dict(network.model.vqmodel.quantize.embedding.state_dict())
+    if not options.resume:
+        begin(network, options, shown, train)
     with together.in_turn():
         wanted = np.union1d(train, tests)
         codes = codes_of(network.model.vqmodel, shown, wanted, folder / f"codes-{options.shared}.npy")

@@ -24,7 +24,7 @@ def stored_janus(source: Path, into: Path) -> None:
     options = work.read_json(source / "state.json")["options"]
     words = PreTrainedTokenizerFast.from_pretrained(source)
     coder = work.read_json(work.folder(options["codes"]) / "state.json")["options"]
-    network = janus.janus_of(words, coder, options["width"], options["layers"], options["seeing"])
+    network = janus.janus_of(words, coder, options)
     network.load_state_dict(checkpoints.weights(source, "janus"), strict=False)
     network.tie_weights()
     network.to(torch.float16).save_pretrained(into)

@@ -18,7 +18,9 @@ def shipped_janus(tiny_pocket: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         point_at(tiny_pocket.parent, patch)
         vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
-        janus.main(flags(steps=1, batch=4, width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1))
+        janus.main(
+            flags(steps=1, batch=4, width=64, sight_width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1)
+        )
         ship.main(["janus"])
     return tiny_pocket / "janus"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from pocket_world import small_world
-from recipes import captions, checkpoints, janus, vq, work
+from recipes import captions, checkpoints, clip, janus, sight, vq, work
 from transformers import PreTrainedTokenizerFast
 
 
@@ -58,14 +58,16 @@ def test_two_steps_of_janus_train_and_it_draws_and_names(tmp_path: Path, monkeyp
     monkeypatch.setenv("PALATE_POCKET_WORK", str(tmp_path))
     small_world(tmp_path)
     vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
-    small = flags(steps=2, batch=4, width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1)
+    clip.main(flags(steps=1, batch=8, width=64, layers=2, text_width=64, text_layers=1, tests=3))
+    small = flags(steps=2, batch=4, width=64, sight_width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1)
     janus.main([*small, "--stop-after", "1"])
     last = janus.main([*small, "--resume"])
     assert last["step"] == 2
     assert set(last["held"]) == {"draw", "name", "next"}
     assert all(0 < value < 20 for value in last["held"].values())
     words = PreTrainedTokenizerFast.from_pretrained(tmp_path / "janus")
-    network = janus.janus_of(words, work.read_json(tmp_path / "vq" / "state.json")["options"], 64, 1, 1)
+    options = work.read_json(tmp_path / "janus" / "state.json")["options"]
+    network = janus.janus_of(words, work.read_json(tmp_path / "vq" / "state.json")["options"], options)
     network.load_state_dict(checkpoints.weights(tmp_path / "janus", "janus"), strict=False)
     asked = words([janus.to_draw("thing a")], return_tensors="pt")
     codes = network.generate(**asked, generation_mode="image")
@@ -74,6 +76,29 @@ def test_two_steps_of_janus_train_and_it_draws_and_names(tmp_path: Path, monkeyp
     asked = words([janus.to_name()], return_tensors="pt")
     told = network.generate(**asked, pixel_values=torch.zeros(1, 3, 64, 64), max_new_tokens=3)
     assert told.shape[0] == 1
+
+
+def test_a_second_course_begins_where_an_earlier_one_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALATE_POCKET_WORK", str(tmp_path))
+    small_world(tmp_path)
+    vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
+    sizes = {"batch": 4, "width": 64, "sight_width": 64, "layers": 1, "seeing": 1, "tests": 4, "shared": 1}
+    janus.main([*flags(steps=1, name="first", vocabulary=700, **sizes), "--sight", ""])
+    janus.main([*flags(steps=1, name="second", begin="first", rate=0, **sizes), "--sight", ""])
+    first, second = (checkpoints.weights(tmp_path / name, "janus") for name in ("first", "second"))
+    assert [name for name in first if not torch.equal(first[name], second[name])] == []
+
+
+def test_reading_begins_as_clips_first_layers_but_for_its_normalisation_and_class_token() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(40, 3, 64, 64) * 2 - 1
+    cut = sight.patches(picture)
+    kernel = torch.randn(16, 3, 8, 8)
+    by_patch = torch.nn.functional.conv2d(picture, kernel, stride=8).flatten(2).transpose(1, 2)
+    assert torch.allclose(cut @ kernel.flatten(1).T, by_patch, atol=1e-3)
+    wanted = cut @ torch.randn(192, 8) + torch.randn(64, 8)
+    found, constants = sight.linear(cut, wanted)
+    assert float((cut @ found.T + constants - wanted).abs().max()) < 0.1
 
 
 def test_a_history_shares_something_with_what_comes_next_and_never_holds_it() -> None:

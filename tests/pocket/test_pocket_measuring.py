@@ -76,7 +76,7 @@ def test_what_is_measured_goes_into_the_cards_and_drawings_are_kept(pocket_weigh
 def test_janus_is_asked_for_names_and_for_drawings(pocket_weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure_janus, "DRAWN_A_THING", 1)
     vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
-    janus.main(flags(steps=1, batch=4, width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1))
+    janus.main(flags(steps=1, batch=4, width=64, sight_width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1))
     ship.main(["janus"])
     judge.main(["--steps", "5"])
     numbers = measure.main(["janus", "--most", "2"])
