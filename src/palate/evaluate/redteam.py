@@ -37,6 +37,7 @@ ATTACKS: Mapping[str, tuple[str, ...]] = {
     "pipelines": ("tests/safety/test_pipelines.py",),
     "writers": ("tests/writers/test_prompt_writers.py",),
     "reward-hacking": ("tests/personalise/test_rewards.py",),
+    "jailbreaks": ("tests/serve/test_jailbreaks.py",),
     "files": ("tests/cli/test_hostile_files.py",),
     "prompt-injection": ("tests/converse/test_red_team.py",),
     "service": ("tests/serve/test_serve_threats.py", "tests/serve/test_hostile_requests.py"),
@@ -125,7 +126,7 @@ def evaluate_red_team(
     """`kinds`: of how many kinds of attacks the project's tests are run, quick ones first."""
     began = time.perf_counter()
     metrics: dict[str, Metric] = extraction(crowd_of(data, seed), seed=seed)
-    left_out = {"jailbreak prompts for drawing": "no policy of what may be drawn ships, so there is none to get around"}
+    left_out = {"what models draw": "no classifier of pictures ships; jailbreaks are of the level of safety by cards"}
     rows: list[dict[str, Any]] = []
     root, unscored = checkout(), 0
     if root is None:

@@ -96,13 +96,15 @@ def model_for(
 
 
 def best_model(here: Serving, principal: Principal, prompt: str, able_to: Callable[[Model], bool] = draws) -> str:
-    """The best one that can draw for these words and this person; any, where nothing is known of them."""
-    library = here.shelf.library
-    able = [model.id for model in library.models.values() if able_to(model)]
+    """The best one that can draw for these words and this person; any, where nothing is known of them.
+
+    Never one that the home's level of safety hides, whatever the words say.
+    """
+    library, filters = here.shelf.library, Filters(safe=here.studio.settings.safe)
+    able = [model.id for model in library.models.values() if able_to(model) and filters.passes(model)]
     if not able:
         raise PalateError("cannot_draw", "no model here can draw", about="model", hint="bring one in under Studio")
     asked = Asked(prompt, person=principal.person)
-    filters = Filters(safe=here.studio.settings.safe)
     try:
         found = library.find(asked, filters, "gre", _weights(here, principal), len(library.models), explained=False)
     except PalateError as error:

@@ -18,5 +18,5 @@ SCENARIO = Scenario(
     asks="attacks on files, pictures, words and the service, and copying by queries: the share that is held",
     run=run,
     headline=("paths/held", "service/held", "prompt-injection/held", "ease:300-queries/extracted"),
-    sizes=(Size(1, 10.0), Size(3, 45.0), Size(6, 150.0), Size(9, 500.0)),
+    sizes=(Size(1, 10.0), Size(3, 45.0), Size(6, 150.0), Size(10, 500.0)),
 )
