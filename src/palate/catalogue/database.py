@@ -86,6 +86,8 @@ class Database:
             else engine
         )
         self._writing = threading.RLock()
+        self.written = 0
+        """How many transactions were written from here: what was read under another number may be so no longer."""
 
     @classmethod
     def embedded(cls, path: Path) -> Database:
@@ -158,14 +160,18 @@ class Database:
         """One transaction. Where others write as well, it is alone unless what it does can be done `beside` others."""
         if self._open_read():
             raise RuntimeError("a write inside a read of the same thread would wait for itself")
-        with self._writing, _in_plain_words(), self.engine.connect() as plain:
-            connection = plain.execution_options(**{WRITES: True})
-            with connection.begin():
-                if self.shared:
-                    (postgres.beside if beside else postgres.alone)(connection)
-                    if person is not None:
-                        postgres.act_for(connection, person)
-                yield connection
+        with self._writing:
+            try:
+                with _in_plain_words(), self.engine.connect() as plain:
+                    connection = plain.execution_options(**{WRITES: True})
+                    with connection.begin():
+                        if self.shared:
+                            (postgres.beside if beside else postgres.alone)(connection)
+                            if person is not None:
+                                postgres.act_for(connection, person)
+                        yield connection
+            finally:
+                self.written += 1
 
     def close(self) -> None:
         self.engine.dispose()

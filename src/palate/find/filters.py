@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -30,14 +31,15 @@ class Filters:
             raise PalateError("unknown_level", f"'{self.safe}' is none of {', '.join(LEVELS)}", about="safe")
 
     def passes(self, model: Model) -> bool:
+        return self._fits(model) and not (unsafe_words(model) & hidden_words(self.safe))
+
+    def _fits(self, model: Model) -> bool:
+        if self.base is None and not self.tags:
+            return True
         from palate.importers.bases import compatible
 
         tagged = {tag.lower() for tag in model.tags}
-        return (
-            (self.base is None or compatible(model.base, self.base))
-            and all(tag.lower() in tagged for tag in self.tags)
-            and not (unsafe_words(model) & hidden_words(self.safe))
-        )
+        return (self.base is None or compatible(model.base, self.base)) and all(t.lower() in tagged for t in self.tags)
 
     def mask(self, models: list[Model]) -> NDArray[np.bool_]:
         """(M,) True where the model passes."""
@@ -51,6 +53,11 @@ def hidden_words(level: str) -> set[str]:
 
 def unsafe_words(model: Model) -> set[str]:
     """The marks a model carries: words of its name and tags, and its card's own nsfw flag."""
-    words = {word for text in (model.name, *model.tags) for word in text.lower().replace("_", " ").split()}
     marked = {"nsfw"} if model.card.get("nsfw") is True else set()
-    return (words | marked) & (EXPLICIT | SUGGESTIVE)
+    return {*_marks((model.name, *model.tags)), *marked}
+
+
+@lru_cache(maxsize=100_000)  # every question asks it of every model
+def _marks(texts: tuple[str, ...]) -> frozenset[str]:
+    words = {word for text in texts for word in text.lower().replace("_", " ").split()}
+    return frozenset(words & (EXPLICIT | SUGGESTIVE))

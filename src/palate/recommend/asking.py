@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -52,6 +53,11 @@ class Things:
     content: Content = field(default_factory=dict)
     """What methods read of the things themselves, in the order of `ids`."""
 
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """The position of each thing."""
+        return {id: at for at, id in enumerate(self.ids)}
+
     def history_of(self, person: str) -> NDArray[np.int64]:
         if person not in self.people:
             return np.empty(0, np.int64)
@@ -82,11 +88,13 @@ def learned(found: Likeness, liked: Mapping[str, Sequence[str]], by: str) -> Sco
 def ranked(scorer: Scorer, person: str, *, by: str, hidden: Sequence[str], top: int) -> Ranking:
     """What the person did not choose yet and is not hidden, best first."""
     things = scorer.things
-    left_out = set(hidden)
     history = things.history_of(person)
     scores = scorer.scores(history)[0]
-    had = {*history.tolist(), *(at for at, id in enumerate(things.ids) if id in left_out)}
-    order = [int(at) for at in np.argsort(-scores, kind="stable") if int(at) not in had][:top]
+    new = np.ones(len(scores), dtype=bool)
+    new[history] = False
+    new[[things.place[id] for id in hidden if id in things.place]] = False
+    best = np.argsort(-scores, kind="stable")
+    order = best[new[best]][:top].tolist()
     why = reasons(scorer, history, order)
     rows = tuple(
         Ranked(things.ids[at], things.names[things.ids[at]], float(scores[at]), why[place])

@@ -65,6 +65,7 @@ def routes_only() -> FastAPI:
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         lifespan=_lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # `/metrics` and the log are its own
         generate_unique_id_function=lambda route: f"{route.name}_{'v1' if route.path.startswith('/v1') else 'api'}",
         separate_input_output_schemas=False,
     )

@@ -34,6 +34,8 @@ MOST_CHOICES = 100_000
 
 def example_of(here: Serving, principal: Principal, id: str) -> str | Path:
     """An upload's file or a picture's id, if it is this person's to show."""
+    if here.shelf.library.shares(id):
+        return id
     with here.home.read() as connection:
         upload = holdings.upload_of(connection, principal.person, id)
         if upload is not None:
@@ -57,9 +59,17 @@ def weights_for(here: Serving, principal: Principal, given: shapes.Weights | Non
         if not (given.clip or given.mcos or given.popularity):
             raise PalateError("weights_invalid", "not all weights can be zero", about="weights")
         return Weights(given.clip, given.mcos, given.popularity)
-    with here.home.read() as connection:
-        learned = persons.get(connection, principal.person).weights
-    return Weights(*(learned or here.studio.settings.weights))
+    return Weights(*(_learned(here, principal.person) or here.studio.settings.weights))
+
+
+def _learned(here: Serving, person: str) -> tuple[float, ...] | None:
+    """The weights that this person's choices taught."""
+
+    def ask() -> persons.Person:
+        with here.home.read() as connection:
+            return persons.get(connection, person)
+
+    return here.remembered.get("person", person, ask=ask).weights
 
 
 def filters_of(here: Serving, asked: shapes.Find | shapes.Identify) -> Filters:
@@ -108,8 +118,9 @@ def find(body: shapes.Find, here: Here, principal: Reading) -> shapes.Ranking:
     examples = tuple(example_of(here, principal, id) for id in body.pictures)
     asked = Asked(body.prompt, examples, person=own_person(principal, body.person))
     weights = weights_for(here, principal, body.weights)
-    found = library.find(asked, filters_of(here, body), body.by, weights, body.top)
-    return ranking_shown(library, replace(found, took_ms=(time.perf_counter() - started) * 1000))
+    with here.asked:
+        found = library.find(asked, filters_of(here, body), body.by, weights, body.top)
+        return ranking_shown(library, replace(found, took_ms=(time.perf_counter() - started) * 1000))
 
 
 @routes.post("/identify")
@@ -118,7 +129,8 @@ def identify(body: shapes.Identify, here: Here, principal: Reading) -> shapes.Ra
     library = here.shelf.library
     examples = tuple(example_of(here, principal, id) for id in body.pictures)
     asked = Asked(None, examples, tuple(body.captions))
-    return ranking_shown(library, library.identify(asked, filters_of(here, body), body.by, body.top))
+    with here.asked:
+        return ranking_shown(library, library.identify(asked, filters_of(here, body), body.by, body.top))
 
 
 @routes.post("/uploads", status_code=201)
@@ -176,8 +188,7 @@ def _weights(weights: Weights | tuple[float, ...]) -> shapes.Weights:
 @routes.get("/weights")
 def show_weights(here: Here, principal: Reading) -> shapes.LearnedWeights:
     """What counts how much in this person's rankings."""
-    with here.home.read() as connection:
-        learned = persons.get(connection, principal.person).weights
+    learned = _learned(here, principal.person)
     return shapes.LearnedWeights(weights=_weights(learned or here.studio.settings.weights), learned=learned is not None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,14 @@ class Gallery:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """The row of each picture."""
+        return {id: row for row, id in enumerate(self.ids.tolist())}
+
+    def only(self, kept: Mask) -> Gallery:
+        return Gallery(**{one.name: getattr(self, one.name)[kept] for one in fields(self)})
 
     def joined(self, other: Gallery) -> Gallery:
         return Gallery(

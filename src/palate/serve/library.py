@@ -30,6 +30,7 @@ from palate.ranking import Ranking
 from palate.recommend import asking as recommending
 from palate.recommend.asking import Likeness, Scorer
 from palate.serve.gallery import Gallery, gallery_of, order, picture_rows_of
+from palate.serve.remembering import Remembered
 from palate.studio import Studio
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Library:
         ids: dict[str, str] = {}
         for id in sorted(self.prompts, key=lambda id: (-self.prompt_counts.get(id, 0), id)):
             ids.setdefault(self.prompts[id].text, id)
-        return HeldReader(self.studio.home, hub.space, self.encoder, ids)
+        return HeldReader(self.studio.home, hub.space, self.encoder, ids, lambda: self.pixels)
 
     def encoder(self) -> Encoder:
         """Opened once, however many ask for it at the same time."""
@@ -143,15 +144,19 @@ class Library:
     def recommended(self, person: str, of: str, by: str, top: int) -> Ranking:
         """As `recommend`; what was learned from everybody's choices is kept until somebody chooses again."""
         likeness = self._likeness[of]
-        with self.studio.home.read() as connection:
-            last = conversations.last_choice(connection)
-            hidden = choices.disliked_pictures(connection, person)
-            kept = self.learned.get((of, by))
-            liked = choices.likings(connection) if kept is None or kept[0] != last else {}
+        last, disliked = self.remembered.get("chosen", person, ask=lambda: self._chosen(person))
+        kept = self.learned.get((of, by))
         if kept is None or kept[0] != last:
+            with self.studio.home.read() as connection:
+                last, liked = conversations.last_choice(connection), choices.likings(connection)
             kept = self.learned[of, by] = (last, recommending.learned(likeness, liked, by))
-        hidden += self._unsafe(of, likeness, self.studio.settings.safe)
+        hidden = [*disliked, *self._unsafe(of, likeness, self.studio.settings.safe)]
         return recommending.ranked(kept[1], person, by=by, hidden=hidden, top=top)
+
+    def _chosen(self, person: str) -> tuple[int, list[str]]:
+        """The latest choice of anybody, and what this person dislikes."""
+        with self.studio.home.read() as connection:
+            return conversations.last_choice(connection), choices.disliked_pictures(connection, person)
 
     def _unsafe(self, of: str, likeness: Likeness, safe: str) -> list[str]:
         """What the home's safety hides, worked out once: models are few and pictures are many."""
@@ -210,7 +215,7 @@ class Library:
         """Pictures by cosine, among those that this person may see and no others."""
         ids, rows = self.pixels
         [known], asked = self.reader.pictures([picture])
-        own = sorted(set(self.seen_by(person).ids.tolist()) - set(ids))
+        own = sorted(set(self.seen_by(person).place) - set(ids))
         if own:
             with self.studio.home.read() as connection:
                 more, own_rows = vectors.load(connection, self.asked_hub().space, "picture", own)
@@ -234,9 +239,17 @@ class Library:
 class HeldReader(Reader):
     """Over a library that does not change: what was looked up or encoded once is known. `ids` are prompts by text."""
 
-    def __init__(self, home: Home, space: Space, encoder: Callable[[], Encoder], ids: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        home: Home,
+        space: Space,
+        encoder: Callable[[], Encoder],
+        ids: Mapping[str, str],
+        held: Callable[[], tuple[list[str], Vectors]],
+    ) -> None:
         super().__init__(home, space, encoder)
         self._ids = ids
+        self._held = held
         self._warning = super().unfit()
         self._said: dict[str, Vectors] = {}
 
@@ -245,6 +258,17 @@ class HeldReader(Reader):
 
     def _known_prompt(self, text: str) -> str | None:
         return self._ids.get(text)
+
+    @cached_property
+    def _row(self) -> dict[str, int]:
+        return {id: row for row, id in enumerate(self._held()[0])}
+
+    def pictures(self, named: Sequence[str | Path]) -> tuple[list[str], Vectors]:
+        """Of pictures that everybody sees the vectors are at hand."""
+        ids = [one for one in named if isinstance(one, str) and one in self._row]
+        if len(ids) < len(named):
+            return super().pictures(named)
+        return ids, self._held()[1][np.array([self._row[id] for id in ids], dtype=np.intp)]
 
     def words(self, texts: Sequence[str]) -> Vectors:
         """Whoever moves a slider asks with the same words again."""

@@ -174,10 +174,13 @@ def _number(value: float) -> float | None:
 def pictures_shown(library: Library, gallery: Gallery, rows: list[int], here: Serving) -> list[shapes.Picture]:
     """The cards of some rows of a gallery."""
     missing = {str(gallery.prompt[row]) for row in rows} - set(library.prompts) - {""}
-    texts = {id: prompt.text for id, prompt in library.prompts.items()}
+    texts: Mapping[str, str] = library.texts
     if missing:  # prompts of pictures that are this person's own
         with here.home.read() as connection:
-            texts |= {id: prompt.text for id, prompt in picture_rows.prompts(connection, sorted(missing)).items()}
+            texts = {
+                **texts,
+                **{id: prompt.text for id, prompt in picture_rows.prompts(connection, sorted(missing)).items()},
+            }
     return [_card(library, gallery, row, texts) for row in rows]
 
 
@@ -254,10 +257,10 @@ def show_picture(id: AnId, here: Here, principal: Reading) -> shapes.PictureInFu
     """With how it came to be. Drawings of others for themselves are not told."""
     library = here.shelf.library
     gallery = library.seen_by(principal.person)
-    rows = np.flatnonzero(gallery.ids == id)
-    if not len(rows):
+    row = gallery.place.get(id)
+    if row is None:
         raise unknown("picture")
-    [card] = pictures_shown(library, gallery, [int(rows[0])], here)
+    [card] = pictures_shown(library, gallery, [row], here)
     with here.home.read() as connection:
         holdings.require_seen(connection, principal.person, id)
         drawings = holdings.drawings_seen(connection, principal.person, id)
@@ -289,8 +292,7 @@ def similar(
     library = here.shelf.library
     found = library.similar(example_of(here, principal, id), principal.person, top)
     gallery = library.seen_by(principal.person)
-    place = {name: row for row, name in enumerate(gallery.ids.tolist())}
-    rows = [place[name] for name, _ in found if name in place]
+    rows = [gallery.place[name] for name, _ in found if name in gallery.place]
     cards = pictures_shown(library, gallery, rows, here)
     return Items[shapes.Picture](items=cards, total=len(cards))
 

@@ -83,7 +83,8 @@ def recommend(
     started = time.perf_counter()
     library = here.shelf.library
     try:
-        found = library.recommended(principal.person, of, by, top)
+        with here.asked:
+            found = library.recommended(principal.person, of, by, top)
     except PalateError as error:
         if error.code != "nothing_chosen":
             raise
@@ -98,9 +99,8 @@ def recommend(
 
 def _pictures(here: Serving, library: Library, principal: Principal, found: Ranking) -> list[tastes.ForYouPicture]:
     gallery = library.seen_by(principal.person)
-    place = {id: row for row, id in enumerate(gallery.ids.tolist())}
-    ranked = [row for row in found if row.id in place]
-    cards = pictures_shown(library, gallery, [place[row.id] for row in ranked], here)
+    ranked = [row for row in found if row.id in gallery.place]
+    cards = pictures_shown(library, gallery, [gallery.place[row.id] for row in ranked], here)
     return [
         tastes.ForYouPicture.model_construct(
             picture=card,

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from palate.errors import PalateError
 from palate.people import entering, persons
 from palate.people.auditing import Audit
 from palate.people.gate import Action, Principal, authorize
-from palate.people.secrets import fresh, pepper, private_file, same
+from palate.people.secrets import fresh, kept_digest, pepper, private_file, same
 from palate.quiet import quietly
 from palate.serve.errands import Errands
 from palate.serve.library import Shelf
 from palate.serve.media import Media
 from palate.serve.metrics import Metrics
 from palate.serve.rates import Rate
+from palate.serve.remembering import Remembered
 from palate.serve.talks import Talks
 from palate.studio import Studio
 
@@ -28,6 +31,9 @@ COOKIE = "palate_visit"
 SECURE_COOKIE = "__Host-palate_visit"
 CSRF = "X-CSRF-Token"
 TOKEN = "serve-token"  # noqa: S105 - the name of a file
+ASKED_AT_ONCE = 2
+"""Rankings worked out side by side. They share one interpreter: more at once would each only take longer, and keep
+the thread that talks to everybody waiting for its turn."""
 
 
 @dataclass
@@ -56,6 +62,8 @@ class Serving:
             with self.home.write() as connection:
                 self.owner = persons.ensure_owner(connection)
             self.token: str | None = None
+            self.remembered = Remembered(self.home.database)
+            self.asked = threading.BoundedSemaphore(ASKED_AT_ONCE)
             self.shelf = Shelf(studio)
             self.metrics = Metrics()
             self.audit = Audit(self.home.folder)
@@ -126,29 +134,66 @@ Here = Annotated[Serving, Depends(here)]
 
 def principal_of(request: Request) -> Principal | None:
     """Who asks: by key if one is shown, else by visit. A key that is wrong is an error, never somebody else."""
+    shown = _shown(request)
+    return None if shown is None else _admitted(request, _entered(serving_of(request), *shown))
+
+
+async def asker_of(request: Request) -> Principal | None:
+    """`principal_of`, which takes a thread only where the catalogue has to be asked."""
+    shown = _shown(request)
+    if shown is None:
+        return None
     here = serving_of(request)
+    known = here.remembered.known(*_name_of(here, *shown))
+    if isinstance(known, Principal):
+        return _admitted(request, known)
+    return _admitted(request, await run_in_threadpool(_entered, here, *shown))
+
+
+def _shown(request: Request) -> tuple[str, str] | None:
+    """What a request shows to be let in with, a key or a visit's word, and the words of it."""
     written = request.headers.get("authorization")
     if written is not None:
-        kind, _, key = written.partition(" ")
-        with here.home.read() as connection:
-            found = entering.by_key(connection, here.pepper, key.strip()) if kind.lower() == "bearer" else None
-        if found is None:
-            raise PalateError("wrong_key", "this key is not valid, has expired, or was revoked")
-        principal, due = found
-        if due:
-            with here.home.write() as connection:
-                entering.seen_key(connection, principal.entry)
-        return principal
-    word = request.cookies.get(here.cookie)
-    if word is None:
-        return None
+        return "key", written
+    word = request.cookies.get(serving_of(request).cookie)
+    return None if word is None else ("visit", word)
+
+
+def _name_of(here: Serving, kind: str, word: str) -> tuple[str, ...]:
+    """What it is remembered by: not the words themselves, which are a secret."""
+    return kind, kept_digest(here.pepper, word)
+
+
+def _entered(here: Serving, kind: str, word: str) -> Principal | None:
+    ask = _by_key if kind == "key" else _by_visit
+    return here.remembered.get(*_name_of(here, kind, word), ask=lambda: ask(here, word))
+
+
+def _by_key(here: Serving, written: str) -> Principal:
+    kind, _, key = written.partition(" ")
     with here.home.read() as connection:
-        visitor = entering.by_visit(connection, here.pepper, word)
-    if visitor is not None and request.method not in ("GET", "HEAD"):
-        assert visitor.csrf is not None
-        if not same(visitor.csrf, request.headers.get(CSRF, "")):
+        found = entering.by_key(connection, here.pepper, key.strip()) if kind.lower() == "bearer" else None
+    if found is None:
+        raise PalateError("wrong_key", "this key is not valid, has expired, or was revoked")
+    principal, due = found
+    if due:
+        with here.home.write() as connection:
+            entering.seen_key(connection, principal.entry)
+    return principal
+
+
+def _by_visit(here: Serving, word: str) -> Principal | None:
+    with here.home.read() as connection:
+        return entering.by_visit(connection, here.pepper, word)
+
+
+def _admitted(request: Request, found: Principal | None) -> Principal | None:
+    """A visit says in each change that it is the page which the session was given to."""
+    if found is not None and found.by == "visit" and request.method not in ("GET", "HEAD"):
+        assert found.csrf is not None
+        if not same(found.csrf, request.headers.get(CSRF, "")):
             raise PalateError("wrong_csrf", f"send the session's csrf value as {CSRF}", hint="ask /session for it")
-    return visitor
+    return found
 
 
 class May:
@@ -157,8 +202,8 @@ class May:
     def __init__(self, action: Action) -> None:
         self.action = action
 
-    def __call__(self, request: Request) -> Principal:
-        principal = authorize(principal_of(request), self.action)
+    async def __call__(self, request: Request) -> Principal:
+        principal = authorize(await asker_of(request), self.action)
         request.state.person = principal.person
         serving_of(request).rates.requests.take(principal.person)
         return principal
