@@ -11,6 +11,7 @@ import pytest
 from palate.catalogue import choices, conversations
 from palate.converse import choosing
 from palate.converse.grounding import groundedness, harmless, hidden, kept, quoting, revealed, supported
+from palate.converse.making import Here
 from palate.converse.speaking import ChatSpeaker, Speaker, in_time, object_in, open_speaker
 from palate.converse.state import Claim, Exchange
 from palate.converse.talking import Conversing
@@ -41,7 +42,9 @@ class Told:
 
 def talk_with(studio: Studio, speaker: Speaker, person: str = "ada") -> Conversing:
     principal = Principal(person, person, "member", frozenset(("read", "choose", "draw")), "here")
-    return Conversing(Tools(studio.home, studio.settings, FakeEncoder, principal), speaker=speaker)
+    return Conversing(
+        Tools(studio.home, studio.settings, FakeEncoder, principal, Here(studio, principal.person)), speaker=speaker
+    )
 
 
 def find(words: str) -> dict[str, object]:

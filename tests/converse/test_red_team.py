@@ -22,6 +22,7 @@ from palate.catalogue.choices import Choice, append
 from palate.catalogue.conversations import Stated, put_stated
 from palate.catalogue.records import Drawing, Prompt, digest
 from palate.converse import choosing
+from palate.converse.making import Here
 from palate.converse.reviewing import Manner, Passage, answered, explained
 from palate.converse.talking import Conversing
 from palate.converse.tools import Tools
@@ -152,7 +153,9 @@ def effects(studio: Studio) -> dict[str, list[Any]]:
 def talking(studio: Studio) -> tuple[Conversing, Obedient]:
     speaker = Obedient()
     principal = Principal("ada", "ada", "member", frozenset(("read", "choose", "draw")), "here")
-    return Conversing(Tools(studio.home, studio.settings, FakeEncoder, principal), speaker=speaker), speaker
+    return Conversing(
+        Tools(studio.home, studio.settings, FakeEncoder, principal, Here(studio, principal.person)), speaker=speaker
+    ), speaker
 
 
 def require_harmless(studio: Studio, told: str) -> None:

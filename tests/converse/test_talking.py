@@ -10,6 +10,7 @@ import pytest
 
 from palate.catalogue import choices, conversations
 from palate.cli import main
+from palate.converse.making import Here
 from palate.converse.state import Change, Exchange
 from palate.converse.talking import Conversing
 from palate.converse.tools import Tools
@@ -21,7 +22,7 @@ from palate.testing.fakes import FakeEncoder
 
 def conversing(studio: Studio, person: str = "ada", may: tuple[str, ...] = ("read", "choose", "draw")) -> Conversing:
     principal = Principal(person, person, "member", frozenset(may), "here")
-    return Conversing(Tools(studio.home, studio.settings, FakeEncoder, principal))
+    return Conversing(Tools(studio.home, studio.settings, FakeEncoder, principal, Here(studio, principal.person)))
 
 
 def last(talk: Conversing, *said: str) -> Exchange:

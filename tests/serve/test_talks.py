@@ -122,3 +122,24 @@ def test_kept_talks_are_their_persons_alone_taken_along_and_erased(world: World)
     a.delete("/api/v1/me")
     with world.serving.home.read() as connection:
         assert connection.execute(select(tables.exchanges)).first() is None
+
+
+def test_variations_are_drawn_as_a_job_and_picked_by_number(world: World) -> None:
+    client = world.browser(world.person("A"))
+    begun = say(client, "show me variations of a red circle")
+    slate, talk = begun["exchange"], begun["talk"]
+    assert (slate["intent"], len(slate["pictures"]), len(slate["claims"])) == ("steer", 4, 4)
+    picked = say(client, "the second", talk)["exchange"]
+    assert len(picked["pictures"]) == 4
+    [card] = client.get("/api/v1/steer").json()["items"]
+    turns = client.get(f"/api/v1/steer/{card['id']}").json()["turns"]
+    assert [(turn["state"], turn["picked"]) for turn in turns] == [("picked", 1), ("open", None)]
+    say(client, "undo", talk)
+    again = client.get(f"/api/v1/steer/{card['id']}").json()
+    assert (again["current"], again["turns"][0]["state"]) == (1, "open")
+    assert world.owner.get(f"/api/v1/media/{slate['pictures'][0]['id']}").status_code == 404
+
+
+def test_a_guest_has_nothing_drawn_from_what_they_liked(world: World) -> None:
+    refused = say(world.browser(world.person("G", "guest")), "draw something new from what I liked")["exchange"]
+    assert "this needs the right to draw" in refused["text"]

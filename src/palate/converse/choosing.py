@@ -35,6 +35,9 @@ remembered {}
 remember {"more": [words], "less": [words], "drop": [words]}
 draw {"words": what to draw, or "" for what there is}
 recommend {}
+identify {"picture": number}
+personalise {}
+steer {"words": what to vary, or "" for what there is}
 undo {}"""
 TASK = (
     "You understand what a person wants of a program that finds and draws pictures. Choose exactly one tool and answer "
@@ -49,7 +52,7 @@ WORDING = (
 _INTENT: dict[str, Intent] = {
     "find": "ask", "change": "critique", "like": "choose", "explain": "explain", "facts": "question",
     "history": "question", "remembered": "question", "remember": "tell", "draw": "draw", "recommend": "recommend",
-    "undo": "undo",
+    "identify": "identify", "personalise": "personalise", "steer": "steer", "undo": "undo",
 }  # fmt: skip
 LICENCES: dict[Intent, re.Pattern[str]] = {
     "choose": re.compile(
@@ -61,6 +64,8 @@ LICENCES: dict[Intent, re.Pattern[str]] = {
         r"|dislike|love)\b"
     ),
     "draw": re.compile(r"\b(?:draw|paint|render|generate|create|make|made|drawn|see it)\w*\b"),
+    "personalise": re.compile(r"\b(?:draw|paint|render|generate|create|make|personali[sz]e)\w*\b"),
+    "steer": re.compile(r"\b(?:steer|guide|lead|var(?:y|iations?|iants?)|alternatives?|versions?|step|choose|pick)\b"),
     "undo": re.compile(r"\b(?:undo|back|revert|cancel|before|scratch|mind|forget)\b"),
 }
 """What the person's own message has to say before something is done that lasts."""
@@ -97,16 +102,16 @@ def _quoted(text: str) -> str:
 def _heard(tool: str, given: dict[str, Any], offline: Heard, talk: Talk) -> Heard:
     """Typed and within bounds, or refused."""
     intent = _INTENT[tool]
-    if intent == offline.intent and intent in ("undo", "question", "recommend", "tell"):
+    if intent == offline.intent and intent in ("undo", "question", "recommend", "tell", "personalise"):
         return offline  # the rules read these word by word
     heard = Heard(intent, offline.said, how="example")
     own = content_words(" ".join([offline.said, talk.wanted.prompt, *(one.said for one in talk.exchanges)]))
-    if intent in ("ask", "draw"):
+    if intent in ("ask", "draw", "steer"):
         words = _words(given.get("words", ""))
         if intent == "ask" and not words:
             raise PalateError("writer_failed", "the language model looked for nothing")
         _require_said(words, own)
-        return replace(heard, words=words, draws=intent == "draw")
+        return replace(heard, words=words, draws=intent != "ask")
     if intent == "critique":
         more, less = _list(given.get("more", [])), _list(given.get("less", []))
         _require_said(" ".join((*more, *less)), own)
@@ -116,6 +121,8 @@ def _heard(tool: str, given: dict[str, Any], offline: Heard, talk: Talk) -> Hear
         return replace(heard, changes=tuple(changes), reference=_reference(given, "picture"), draws=draws)
     if intent == "choose":
         return replace(heard, reference=_reference(given, "picture"), likes=given.get("likes") is not False)
+    if intent == "identify":
+        return replace(heard, reference=_reference(given, "picture"))
     if intent == "explain":
         return replace(heard, reference=_reference(given, "model"))
     if tool == "remember":

@@ -7,12 +7,29 @@ import re
 from palate.converse.state import Intent
 
 NTH, THIS = "nthref", "thisref"
+_MAKES = r"^(?:(?:please|now|can you|could you|and|so)[, ]+)*(?:draw|make|create|paint|generate|give|do)"
 _RULES: dict[Intent, tuple[str, ...]] = {
     "undo": (
         r"^(?:please )?(?:undo|revert|go back|back|never ?mind)\b",
         r"^(?:please )?(?:one )?step back\b|^(?:scratch|cancel) that",
         r"^(?:i )?take (?:that|it) back\b|^no,? as (?:it was )?before\b",
         r"^forget (?:that|it|the last)(?: one)?[.! ]*$",
+    ),
+    "personalise": (
+        rf"{_MAKES}\b.*\b(?:what|ones|pictures|things) i(?:'ve| have)? (?:\w+ )?(?:like|love|cho[os]se|pick)",
+        rf"{_MAKES}\b.*\bmy (?:likes|taste|favou?rites|history|choices)\b",
+        rf"{_MAKES} (?:me )?(?:something|anything|a picture) (?:new )?(?:for me|i(?:'d| would| might) (?:like|love))",
+        r"\bpersonali[sz]e\b",
+    ),
+    "identify": (
+        r"^(?:and )?who (?:made|drew|painted)\b",
+        r"\b(?:which|what|whose) (?:of my )?(?:models?|loras?|hand) (?:drew|draws?|made|can|could|is)\b.*(?:NTH|THIS)",
+        r"^identify\b|\bwho else (?:draws|drew|could)\b",
+    ),
+    "steer": (
+        r"\b(?:variations?|variants|alternatives)\b",
+        r"^(?:please )?(?:show (?:me )?|give me |make )?(?:\w+ ){1,2}(?:versions|takes|ideas|directions)\b",
+        r"^(?:please )?(?:steer|guide|lead) (?:me|THIS|us)\b|\bstep by step\b",
     ),
     "tell": (
         r"^(?:please )?(?:remember|keep in mind|note|forget) that i\b",
@@ -107,3 +124,8 @@ DRAW_WHAT = re.compile(
 DISLIKES = re.compile(
     r"n't\b|\b(?:not|dont|none|never|hate|dislike|awful|terrible|bad|ugly|horrible|wrong|don't care)\b"
 )
+STEER_WHAT = re.compile(
+    r"^.*?\b(?:variations?|variants|alternatives|versions|takes|ideas|directions|steer|guide|lead|step by step)\b"
+    r"(?: (?:me|THIS|us))?(?: (?:to|towards|of|on|for))*(?: (?:NTH|THIS))?\s*".replace("NTH", NTH).replace("THIS", THIS)
+)
+"""What stands before the subject that is to be varied."""

@@ -20,6 +20,7 @@ from palate.converse.grammar import (
     NTH,
     RULES,
     SMALL_TALK,
+    STEER_WHAT,
     THIS,
 )
 from palate.converse.nearest import nearest_intent
@@ -87,6 +88,8 @@ def hear(said: str, talk: Talk) -> Heard:
         return replace(heard, intent="critique", draws=True, likewise=True)
     for intent, rule in RULES.items():
         if rule.search(marked) or rule.search(plain):
+            if intent == "identify" and reference is not None and reference.kind == "model":
+                intent = "question"  # who made a model its card says; who draws like a picture has to be found
             return _with_parts(replace(heard, intent=intent), plain, marked)
     if _is_critique(marked, plain, talk):
         return _with_parts(replace(heard, intent="critique"), plain, marked)
@@ -137,6 +140,9 @@ def _with_parts(heard: Heard, plain: str, marked: str) -> Heard:
     if heard.intent == "draw":
         rest = DRAW_WHAT.sub("", re.sub(f"{NTH}|{THIS}", "", marked))
         words = subject_of(rest.strip(" .!?"))
+        return replace(heard, words=words if len(words) > 2 else "", draws=True)
+    if heard.intent == "steer":
+        words = subject_of(STEER_WHAT.sub("", marked, count=1).strip(" .!?"))
         return replace(heard, words=words if len(words) > 2 else "", draws=True)
     if heard.intent == "ask":
         return replace(heard, words=subject_of(heard.said), draws=draws)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-Intent = Literal["ask", "critique", "choose", "explain", "question", "undo", "change", "tell", "draw", "recommend"]
-INTENTS: tuple[Intent, ...] = (
-    "ask", "critique", "choose", "explain", "question", "undo", "change", "tell", "draw", "recommend",
-)  # fmt: skip
+Intent = Literal[
+    "ask", "critique", "choose", "explain", "question", "undo", "change", "tell", "draw", "recommend", "identify",
+    "personalise", "steer",
+]  # fmt: skip
+INTENTS: tuple[Intent, ...] = get_args(Intent)
 Kind = Literal["model", "picture"]
 
 
@@ -36,6 +37,8 @@ class Wanted:
     base: str | None = None
     tags: tuple[str, ...] = ()
     without_models: tuple[str, ...] = ()
+    slate: str = ""
+    """The variations that wait for one to be picked: which steering, and which of its turns."""
 
     @property
     def prompt(self) -> str:
@@ -112,11 +115,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Back:
-    """How the lasting effect of an exchange is taken back: pictures to skip, words to want again or no more."""
+    """How what an exchange did for good is taken back: pictures to skip, words to want again or no more, a slate."""
 
     skip: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    slate: str = ""
+    """Variations that wait for an answer again."""
 
 
 @dataclass(frozen=True, slots=True)

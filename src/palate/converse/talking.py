@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from palate.converse.changes import changes_of, reworded
 from palate.converse.choosing import chosen, worded
 from palate.converse.grounding import quoting
-from palate.converse.hearing import LAST, LONGEST, TALKED_OF, Heard, hear
+from palate.converse.hearing import LAST, LONGEST, TALKED_OF, Heard, Reference, hear
 from palate.converse.speaking import Speaker
 from palate.converse.state import Back, Claim, Exchange, Kind, Question, Reply, Talk, Thing, Wanted
 from palate.converse.times import span_of
-from palate.converse.tools import Found, Tools
+from palate.converse.tools import MOST_DRAWN, Found, Tools
 from palate.errors import PalateError
 from palate.safety.paths import shown
 
@@ -25,13 +25,14 @@ HELP = (
     "Say what you want drawn, such as “a lighthouse at night”; then “like the second, but darker”, “why this model?”, "
     "“draw it”, “I like the first”, “remember that I like ink”, or “undo”."
 )
+PICK = "Pick one (“the second”), say what should be otherwise with it (“the second, but red”), or “none of these”."
 _DISLIKES = re.compile(r"n't\b|\b(?:never|hate|dislike|not|less)\b")
 _TASTE = re.compile(
     r"^.*?\b(?:that i|i)\s+(?:(?:always|never|usually|generally|normally|really|do not|don't|am always happy with)\s+)*"
     r"(?:want|like|prefer|love|hate|dislike|happy with)?\s*|^(?:for|in) (?:the )?future[:, ]*|^my (?:taste|style) is\s*"
 )
 
-_COUNTED = {"two": 2, "three": 3, "four": 4, "a few": 3, "some": 3, "several": 4}
+_COUNTED = {"one": 1, "two": 2, "three": 3, "four": 4, "a few": 3, "some": 3, "several": 4}
 
 
 class Conversing:
@@ -112,6 +113,9 @@ class Conversing:
             "tell": self._tell,
             "draw": self._draw,
             "recommend": self._recommend,
+            "identify": self._identify,
+            "personalise": self._personalise,
+            "steer": self._steer,
         }[heard.intent]
         return act(heard)
 
@@ -130,6 +134,8 @@ class Conversing:
         return (wanted, self._drawn(wanted, reply, heard.said)) if heard.draws else (wanted, reply)
 
     def _critique(self, heard: Heard) -> tuple[Wanted, Reply]:
+        if self._slate and (heard.reference is None or heard.reference.kind != "model"):
+            return self._answered(heard.reference, ", ".join(change.words for change in heard.changes))
         wanted = self.talk.wanted
         place = TALKED_OF if heard.reference is None else heard.reference.place
         if place != TALKED_OF or heard.likewise:
@@ -143,8 +149,10 @@ class Conversing:
         return wanted, self._drawn(wanted, reply, heard.said) if heard.draws and self._draws else reply
 
     def _choose(self, heard: Heard) -> tuple[Wanted, Reply]:
-        wanted = self.talk.wanted
-        if re.search(r"\bnone of\b|\bany of\b", heard.said.lower()):
+        wanted, none = self.talk.wanted, re.search(r"\bnone of\b|\bany of\b", heard.said.lower())
+        if self._slate and (none or heard.likes) and (heard.reference is None or heard.reference.kind != "model"):
+            return self._answered(None if none else heard.reference or Reference(TALKED_OF), "")
+        if none:
             for thing in self.talk.shown("picture"):
                 self.tools.choose(thing.id, "dislike")
             self._back = Back(skip=tuple(thing.id for thing in self.talk.shown("picture")))
@@ -208,6 +216,38 @@ class Conversing:
     def _recommend(self, _: Heard) -> tuple[Wanted, Reply]:
         return self.talk.wanted, self._reply(self.tools.recommend(), "recommend")
 
+    def _identify(self, heard: Heard) -> tuple[Wanted, Reply]:
+        place = TALKED_OF if heard.reference is None else heard.reference.place
+        return self.talk.wanted, self._reply(self.tools.identify(self._picture(place).id), "identify")
+
+    def _personalise(self, heard: Heard) -> tuple[Wanted, Reply]:
+        count = _count(heard.said, otherwise=MOST_DRAWN)
+        found = self.tools.personalise(count=count, seed=len(self.talk.exchanges) + 1)
+        return self.talk.wanted, self._reply(found, "personalise")
+
+    def _steer(self, heard: Heard) -> tuple[Wanted, Reply]:
+        wanted = self.talk.wanted
+        if heard.words:
+            wanted = Wanted(heard.words, base=wanted.base, tags=wanted.tags)
+        found, slate = self.tools.steer(wanted)
+        return replace(wanted, slate=slate), replace(self._reply(found, "steer"), notes=(PICK,))
+
+    @property
+    def _slate(self) -> str:
+        """The variations that are being chosen from, if they were what was shown last."""
+        shown = next((one for one in reversed(self.talk.exchanges) if one.reply.pictures), None)
+        return self.talk.wanted.slate if shown is not None and "steer" in shown.reply.tools else ""
+
+    def _answered(self, reference: Reference | None, wish: str) -> tuple[Wanted, Reply]:
+        """One of the variations was picked, or none, and something may be wished beside: four others are made."""
+        wanted = self.talk.wanted
+        picked = None if reference is None else self._shown("picture", reference.place)
+        column = None if picked is None else self.talk.shown("picture").index(picked)
+        found, slate = self.tools.answer(self._slate, column, wish)
+        self._back = Back(slate=self._slate)
+        wanted = replace(wanted, slate=slate, picture=wanted.picture if picked is None else picked.id)
+        return wanted, replace(self._reply(found, "steer"), notes=(PICK,))
+
     def _undo(self, said: str) -> Exchange:
         if not self.talk.exchanges:
             return self._told("undo", said, Wanted(), Reply(notes=("There is nothing to undo.",)))
@@ -228,6 +268,8 @@ class Conversing:
             self.tools.choose(picture, "skip")
         if back.more or back.drop:
             self.tools.remember(more=list(back.more), drop=list(back.drop))
+        if back.slate:
+            self.tools.back(back.slate)
 
     def _to_ask(self, wanted: Wanted) -> Question | None:
         """What the person once said they like, where they did not ask for it now; else what would tell most."""
@@ -250,10 +292,8 @@ class Conversing:
 
     def _drawn(self, wanted: Wanted, reply: Reply, said: str) -> Reply:
         """The same with pictures drawn now, or with a note where nothing here can draw."""
-        counted = re.search(r"\b(\d+|two|three|four|a few|some|several)\b", said.lower())
-        count = 1 if counted is None else _COUNTED.get(counted[1]) or int(counted[1])
         try:
-            found = self.tools.draw(wanted, seed=len(self.talk.exchanges) + 1, count=max(1, min(count, 4)))
+            found = self.tools.draw(wanted, seed=len(self.talk.exchanges) + 1, count=_count(said))
         except PalateError as error:
             near = " These are the nearest that exist." if reply.pictures else ""
             return replace(reply, notes=(*reply.notes, f"Nothing was drawn: {error.message}.{near}"))
@@ -293,6 +333,12 @@ class Conversing:
         if not 0 <= at < len(things):
             raise PalateError("no_such_number", f"{len(things)} {kind}s were shown, there is no number {place}")
         return things[at]
+
+
+def _count(said: str, otherwise: int = 1) -> int:
+    """How many pictures are asked for."""
+    counted = re.search(r"\b(\d{1,3}|one|two|three|four|a few|some|several)\b", said.lower())
+    return otherwise if counted is None else max(1, min(_COUNTED.get(counted[1]) or int(counted[1]), MOST_DRAWN))
 
 
 def _leading(wanted: Wanted, models: Sequence[Thing]) -> tuple[Claim, ...]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from palate.catalogue import choices, vectors
 from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
-from palate.catalogue.records import Model
+from palate.catalogue.records import Drawing, Model
 from palate.converse.changes import direction, moved
 from palate.converse.eliciting import ATTRIBUTES, best_question, first_belief, read
 from palate.converse.grounding import harmless, quoting
@@ -31,17 +31,19 @@ from palate.find.hub import Hub
 from palate.find.requirement import Asked, Reader, Requirement, space_of_home
 from palate.people import holdings
 from palate.people.gate import Action, Principal, authorize, unknown
+from palate.personalise.drawing import TOOL
 from palate.ranking import Ranking
-from palate.settings import Settings
+from palate.settings import POCKET, Settings
+from palate.specify.pocket import things_of
 from palate.steer import telling
 
 if TYPE_CHECKING:
     from palate.catalogue.choices import ChoiceKind
+    from palate.converse.making import Making, Slate
     from palate.encoders.protocol import Encoder
 
 Vectors = NDArray[np.float32]
-Draw = Callable[[str, str, str, int, int], list[str]]
-"""(model id, words, negative words, first seed, how many) -> pictures' ids."""
+ICONS_ALONE = "the pocket Janus draws icons, whatever was liked"
 MODELS = 3
 PICTURES = 4
 MOST_DRAWN = 4
@@ -77,13 +79,12 @@ class Tools:
         settings: Settings,
         encoder: Callable[[], Encoder],
         principal: Principal,
-        *,
-        draw: Draw | None = None,
+        making: Making,
     ) -> None:
         self.home, self.settings, self.principal = home, settings, principal
         self.person = principal.person
         self.encoder = encoder
-        self._draw = draw or self._draw_here
+        self._making = making
         self._hub: Hub | None = None
 
     def _may(self, action: Action) -> None:
@@ -207,10 +208,9 @@ class Tools:
     def _pictures(self, ids: Sequence[str], scores: Sequence[float]) -> Found:
         with self.home.read() as connection:
             makers = picture_rows.makers(connection, ids)
-        things = tuple(
-            Thing("picture", id, harmless(makers.get(id, "unknown model")), score)
-            for id, score in zip(ids, scores, strict=True)
-        )
+            unknown = [id for id in ids if id not in makers]
+            makers |= {id: _network(picture_rows.drawings_of(connection, id)) for id in unknown}
+        things = tuple(Thing("picture", id, harmless(makers[id]), score) for id, score in zip(ids, scores, strict=True))
         claims = tuple(
             Claim(f"Picture {number} is by {thing.name}.", (f"picture:{thing.id}",), (thing.name,))
             for number, thing in enumerate(things, 1)
@@ -222,8 +222,20 @@ class Tools:
         return self.like_this(Wanted(picture=picture), top=top)
 
     def identify(self, picture: str, *, top: int = MODELS) -> Found:
-        """Who draws like this picture."""
-        return self.find(Wanted(picture=picture), top=top)
+        """Who drew this picture where that is known, and who draws like it by its look alone."""
+        id = self.seen(picture)
+        found = self.find(Wanted(picture=id), top=top)
+        with self.home.read() as connection:
+            known = picture_rows.makers(connection, [id]).get(id)
+        grounds = (f"picture:{id}",)
+        said = quoting("It is by {}.", known, grounds=grounds) if known else Claim("Nothing says who drew it.", grounds)
+        names = [thing.name for thing in found.models]
+        if not names:
+            return replace(found, claims=(said,))
+        then = f", then {' and '.join(['{}'] * (len(names) - 1))}" if names[1:] else ""
+        alike = (*grounds, *(f"model:{thing.id}" for thing in found.models))
+        looks = quoting(f"By its look alone {{}} draws most like it{then}.", *names, grounds=alike)
+        return replace(found, claims=(said, looks, *found.claims))
 
     def recommend(self, *, top: int = PICTURES) -> Found:
         """Pictures that fit what this person chose; where they chose nothing, none."""
@@ -370,7 +382,7 @@ class Tools:
         words = " ".join(wanted.prompt.split())[:LONGEST_PROMPT]
         if not words:
             raise PalateError("empty_prompt", "say what to draw", about="prompt")
-        ids = self._draw(drawer.id, words, wanted.negative[:LONGEST_PROMPT], seed, min(count, MOST_DRAWN))
+        ids = self._making.draw(drawer.id, words, wanted.negative[:LONGEST_PROMPT], seed, min(count, MOST_DRAWN))
         self.forget_what_was_read()
         shown = tuple(Thing("picture", id, harmless(drawer.name)) for id in ids)
         grounds = (f"model:{drawer.id}", *(f"picture:{id}" for id in ids))
@@ -390,16 +402,83 @@ class Tools:
             ranked = ()
         return next((by_id[id] for id in ranked if id in by_id), able[0])
 
-    def _draw_here(self, model: str, words: str, negative: str, seed: int, count: int) -> list[str]:
-        from palate.specify.encoding import encode_missing
-        from palate.specify.ordering import draw
+    def personalise(self, *, count: int = PICTURES, seed: int = 1) -> Found:
+        """New pictures straight from what this person liked, by a Janus that was taught to."""
+        self._may("draw")
+        with self.home.read() as connection:
+            liked = choices.liked_pictures(connection, self.person)
+        if not liked:
+            hint = "say “I like the first” of a picture"
+            raise PalateError("nothing_chosen", "you have liked nothing yet", hint=hint)
+        self._require_taught()
+        ids = self._making.personalise(min(count, MOST_DRAWN), seed)
+        self.forget_what_was_read()
+        with self.home.read() as connection:
+            [drawing, *_] = [one for one in picture_rows.drawings_of(connection, ids[0]) if one.tool == TOOL]
+        history = [id for id in map(str, drawing.settings.get("history", ())) if id in liked]
+        these = "This is" if len(ids) == 1 else f"These {len(ids)} are"
+        of = f"the picture that you liked{' last' if len(liked) > 1 else ''}"
+        of = of if len(history) == 1 else f"the last {len(history)} pictures that you liked"
+        grounds = tuple(f"picture:{id}" for id in (*ids, *history))
+        notes = [] if things_of(self.home.folder) or self.settings.personaliser != POCKET else [ICONS_ALONE]
+        said = Claim(f"{these} new, drawn from {of}.", grounds)
+        return Found((said,), pictures=self._pictures(ids, [0.0] * len(ids)).pictures, notes=tuple(notes))
 
-        seeds = range(seed, seed + count)
-        drawn: list[dict[str, Any]] = draw(self.home, self.settings, model, words, seeds=seeds, negative=negative)
-        encode_missing(self.home, self.encoder())
-        return [row["id"] for row in drawn]
+    def _require_taught(self) -> None:
+        """A network that no history taught draws noise from one: rather nothing than that."""
+        from palate.personalise.drawing import trained_folder
+
+        name = self.settings.personaliser
+        if name != POCKET and trained_folder(self.home.folder, name) is None:
+            hint = "`palate train personalise sft --data DIR`, or the setting personaliser = pocket, which was taught"
+            raise PalateError("not_taught", "nothing here was taught to draw from what somebody liked", hint=hint)
+
+    def steer(self, wanted: Wanted) -> tuple[Found, str]:
+        """Four variations of what is wanted, made for this person's taste; and of which steering they are the slate."""
+        self._may("draw")
+        self._may("choose")
+        words = " ".join(wanted.prompt.split())[:LONGEST_PROMPT]
+        if not words:
+            raise PalateError("empty_prompt", "say what to vary, such as “variations of a lighthouse”", about="prompt")
+        return self._slate(self._making.begin(words))
+
+    def answer(self, slate: str, column: int | None, wish: str = "") -> tuple[Found, str]:
+        """Keep which variation was picked, or that none was, and make the next four."""
+        self._may("draw")
+        self._may("choose")
+        steering, _ = slate_of(slate)
+        return self._slate(self._making.answer(steering, column, wish[:LONGEST_PROMPT]))
+
+    def back(self, slate: str) -> None:
+        self._may("choose")
+        self._making.back(*slate_of(slate))
+
+    def _slate(self, made: Slate) -> tuple[Found, str]:
+        self.forget_what_was_read()
+        names = [one.model or "an unknown model" for one in made.columns]
+        claims = tuple(
+            quoting(f"{at} is “{{}}”, by {{}}.", one.words, name, grounds=_grounds("", one.pictures, ()))
+            for at, (one, name) in enumerate(zip(made.columns, names, strict=True), 1)
+        )
+        firsts = tuple(
+            Thing("picture", one.pictures[0], harmless(name))
+            for one, name in zip(made.columns, names, strict=True)
+            if one.pictures
+        )
+        return Found(claims, pictures=firsts), f"{made.conversation}:{made.turn}"
+
+
+def slate_of(slate: str) -> tuple[str, int]:
+    """Which steering, and which of its turns."""
+    steering, _, turn = slate.rpartition(":")
+    return steering, int(turn)
 
 
 def _grounds(model: str, pictures: Sequence[str], prompts: Sequence[str]) -> tuple[str, ...]:
     own = (f"model:{model}",) if model else ()
     return (*own, *(f"picture:{id}" for id in pictures), *(f"prompt:{id}" for id in prompts if id))
+
+
+def _network(drawings: Sequence[Drawing]) -> str:
+    """Who made a picture that credits no model: the Janus that drew it from a history, if one did."""
+    return next((f"Janus {one.settings['network']}" for one in drawings if one.tool == TOOL), "unknown model")

@@ -71,7 +71,7 @@ class Serving:
             self._open.callback(self.errands.close)
             self.media = Media(self.home, self.errands.look)
             self._open.callback(self.media.close)
-            self.talks = Talks(studio, self.shelf, self.errands)
+            self.talks = Talks(self)
             self._open.callback(self.talks.close)
         except BaseException:
             self._open.close()
@@ -108,9 +108,7 @@ class Serving:
     def warm(self) -> None:
         """What the first question would otherwise wait for."""
         with suppress(PalateError):
-            library = self.shelf.library
-            _ = library.best, library.places
-            library.reader.encoder()
+            self.shelf.library.warm()
         gc.collect()
         gc.freeze()  # what is held from here on for good is not searched for rubbish again and again
         if "transformers" in sys.modules and not self.closing:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
+from palate.converse.making import Column, Slate
 from palate.converse.speaking import open_speaker
 from palate.converse.state import Exchange, Talk, Thing, exchange_of
 from palate.converse.talking import Conversing
@@ -16,35 +17,72 @@ from palate.find.hub import Hub
 from palate.people import talks as rows
 from palate.people.gate import Principal, unknown
 from palate.people.secrets import fresh_id
-from palate.serve.errands import Errands, finished, pictures_of
-from palate.serve.library import Shelf
-from palate.studio import Studio
+from palate.serve.errands import finished, pictures_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from palate.converse.speaking import Speaker
+    from palate.serve.desks import ServedDesk, Shown
+    from palate.serve.serving import Serving
 
 MOST_TALKS = 200
 TALKING = 4
 """Answered at once: who has something drawn waits for it, and the service's other threads do not."""
 
 
+class AsJobs:
+    """What a talk has made, as jobs of the service: who asked waits for them, with the rights of whoever asks now."""
+
+    def __init__(self, here: Serving, principal: Callable[[], Principal]) -> None:
+        self._here, self._principal = here, principal
+
+    def draw(self, model: str, words: str, negative: str, seed: int, count: int) -> list[str]:
+        plan = {"models": [model], "prompt": words, "negative": negative, "seed": seed, "count": count}
+        return self._done("draw", plan, count)
+
+    def personalise(self, count: int, seed: int) -> list[str]:
+        return self._done("personalise", {"count": count, "seed": seed}, count)
+
+    def _done(self, kind: str, plan: dict[str, object], count: int) -> list[str]:
+        errands = self._here.errands
+        errand = errands.add(self._principal().person, kind, plan, count)
+        return pictures_of(self._here.studio, finished(errands, errand))
+
+    def begin(self, words: str) -> Slate:
+        return _slate(self._desk.begin(words, None))
+
+    def answer(self, conversation: str, column: int | None, wish: str) -> Slate:
+        return _slate(self._desk.answer(conversation, column, wish))
+
+    def back(self, conversation: str, turn: int) -> None:
+        from palate.serve import shapes_of_taste as tastes
+        from palate.serve.steering import go_back
+
+        go_back(conversation, tastes.Back(turn=turn), self._here, self._principal())
+
+    @property
+    def _desk(self) -> ServedDesk:
+        from palate.serve.desks import ServedDesk
+
+        return ServedDesk(self._here, self._principal())
+
+
+def _slate(shown: Shown) -> Slate:
+    return Slate(shown.conversation, shown.turn, tuple(Column(*column) for column in shown.columns))
+
+
 class ServedTools(Tools):
     """The same tools over what the service holds in memory; drawing is a job like any other."""
 
-    def __init__(self, studio: Studio, shelf: Shelf, errands: Errands, principal: Principal) -> None:
-        super().__init__(studio.home, studio.settings, lambda: shelf.library.encoder(), principal, draw=self._as_job)
-        self._shelf, self._errands, self._studio = shelf, errands, studio
+    def __init__(self, here: Serving, principal: Principal) -> None:
+        studio, self._shelf = here.studio, here.shelf
+        making = AsJobs(here, lambda: self.principal)
+        super().__init__(studio.home, studio.settings, lambda: self._shelf.library.encoder(), principal, making)
 
     @property
     def hub(self) -> Hub:
         return self._shelf.library.asked_hub()
-
-    def _as_job(self, model: str, words: str, negative: str, seed: int, count: int) -> list[str]:
-        plan = {"models": [model], "prompt": words, "negative": negative, "seed": seed, "count": count}
-        errand = self._errands.add(self.person, "draw", plan, count)
-        return pictures_of(self._studio, finished(self._errands, errand))
 
 
 class ServedTalk(Conversing):
@@ -67,8 +105,8 @@ class Held:
 class Talks:
     """Each belongs to one person; the one that was silent longest is let go of when there are too many."""
 
-    def __init__(self, studio: Studio, shelf: Shelf, errands: Errands) -> None:
-        self._studio, self._shelf, self._errands = studio, shelf, errands
+    def __init__(self, here: Serving) -> None:
+        self._here, self._studio = here, here.studio
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._lock = threading.Lock()
         self._speaker: list[Speaker | None] = []
@@ -103,7 +141,7 @@ class Talks:
         return self._hold(id, Held(principal.person, *self._talk(principal, talk), told))
 
     def _talk(self, principal: Principal, talk: Talk | None) -> tuple[ServedTools, ServedTalk]:
-        tools = ServedTools(self._studio, self._shelf, self._errands, principal)
+        tools = ServedTools(self._here, principal)
         return tools, ServedTalk(tools, speaker=self._opened_speaker(), talk=talk)
 
     def _hold(self, id: str, held: Held) -> Held:

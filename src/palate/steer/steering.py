@@ -225,6 +225,17 @@ class Steering:
         self.belief = after(self.belief, choice, known) or self.belief
         return done
 
+    def back_to(self, number: int) -> Turn:
+        """Be at this turn again, unanswered: what its answer taught is taken back."""
+        from palate.steer.answering import go_to
+
+        turn = go_to(self.home, self.conversation, number)
+        with self.home.read() as connection:
+            self.turns = conversations.turns_of(connection, self.conversation.id)
+        self._at = number
+        self.belief = taste_in(self.home, self.grounds, self._encoder, self.conversation.person).belief
+        return turn
+
     def _open(self) -> Turn:
         turn = self.current
         if turn is None or turn.state != "open":
