@@ -39,7 +39,9 @@ class Settings:
         "here", "where drawn pictures are: here (a folder of the home), or s3://, gs://, az://, file://"
     )
     index: str = _setting(
-        "here", "what `similar` asks: here (every vector is looked at), pgvector, or qdrant://host:port"
+        "here",
+        "what is asked instead of every vector: here (nothing), cells (styles, beside the home: for many models), "
+        "or for `similar` pgvector or qdrant://host:port",
     )
 
     @property

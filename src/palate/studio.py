@@ -218,7 +218,7 @@ class Studio:
         from palate.find.requirement import Asked
 
         asked = Asked(prompt, tuple(pictures), person=person)
-        question = self._question(asked, base, tags, safe)
+        question = self._question(asked, base, tags, safe, by=by, top=top)
         return asking.find(question, by=by, weights=asking.weights_of(self.settings, weights)).top(top)
 
     def identify(
@@ -236,7 +236,7 @@ class Studio:
         from palate.find.requirement import Asked
 
         asked = Asked(None, tuple(pictures), self._captions(pictures, captions))
-        return asking.identify(self._question(asked, base, tags, safe), by=by).top(top)
+        return asking.identify(self._question(asked, base, tags, safe, by=by, top=top), by=by).top(top)
 
     def similar(self, picture: str | Path, *, top: int = 10) -> Ranking:
         from palate.find import asking
@@ -248,12 +248,14 @@ class Studio:
 
         return recommend(self.home, encoder=self.settings.encoder, person=person, by=by, of=of, top=top)
 
-    def _question(self, asked: Asked, base: str | None, tags: Sequence[str], safe: str | None) -> Question:
+    def _question(
+        self, asked: Asked, base: str | None, tags: Sequence[str], safe: str | None, *, by: str, top: int
+    ) -> Question:
         from palate.find import asking
         from palate.find.filters import Filters
 
         filters = Filters(base, tuple(tags), safe or self.settings.safe)
-        return asking.put(self.home, self.settings, lambda: self.encoder, asked, filters)
+        return asking.put(self.home, self.settings, lambda: self.encoder, asked, filters, by=by, top=top)
 
     def _captions(self, pictures: Sequence[str | Path], given: Sequence[str]) -> tuple[str, ...]:
         """The captions that were given, else the captioner's, else none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,3 +69,31 @@ def test_what_is_not_finite_is_refused() -> None:
         CellIndex.build(vectors, bias)
     with pytest.raises(PalateError, match="does not go"):
         CellIndex.build(*styles(100)).search([[np.inf] * 20], 1)
+
+
+def test_only_what_is_allowed_is_answered_and_the_best_of_it() -> None:
+    vectors, bias = styles(30_000)
+    q, w = questions(vectors)
+    index = CellIndex.build(vectors, bias, config=CellConfig(cells=200, leading=5, trailing_doubt=100.0))
+    for share in (0.9, 0.1):  # many, and so few that all are scored
+        allowed = np.random.default_rng(2).random(len(vectors)) < share
+        found, scores = index.search(q, 10, weights=w, doubt=100.0, allowed=allowed[index.position])
+        kept = np.flatnonzero(allowed)
+        truth, exact = exact_search(vectors[kept], bias[kept], q, w, 10)
+        assert (found == kept[truth]).all()
+        np.testing.assert_allclose(scores, exact, rtol=1e-4, atol=1e-4)
+    none = np.zeros(len(vectors), dtype=bool)
+    assert index.search(q, 10, weights=w, allowed=none)[0].shape == (len(q), 0)
+
+
+def test_what_is_kept_in_a_folder_answers_the_same(tmp_path: Path) -> None:
+    vectors, bias = styles(3000)
+    q, w = questions(vectors)
+    index = CellIndex.build(vectors, bias)
+    index.save(tmp_path)
+    opened = CellIndex.open(tmp_path)
+    assert (opened.search(q, 10, weights=w)[0] == index.search(q, 10, weights=w)[0]).all()
+    np.testing.assert_array_equal(opened.vectors(np.array([7, 3])), np.column_stack([bias, vectors])[[7, 3]])
+    (tmp_path / "start.npy").write_bytes(b"no array")
+    with pytest.raises(PalateError, match="does not hold together"):
+        CellIndex.open(tmp_path)

@@ -11,7 +11,10 @@ there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +30,8 @@ CLUSTERED = 16
 """Leading coordinates that cells are made of."""
 PAIRS = 30_000
 """Rows scored in full at a time."""
+FEW = 20_000
+"""So few allowed rows are all scored: quicker than passing by the others."""
 
 
 @dataclass(frozen=True)
@@ -92,27 +97,81 @@ class CellIndex:
         )
         return cls(order, start, leading, trailing, means, variances, config)
 
+    def save(self, folder: Path) -> None:
+        """Plain arrays, one a file, that `open` maps into memory."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in _ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+        (folder / "cells.json").write_text(json.dumps(asdict(self.config)), encoding="utf-8")
+
+    @classmethod
+    def open(cls, folder: Path) -> CellIndex:
+        """What lies in the folder, mapped: processes share it, and nothing is read that no question needs."""
+        try:
+            said = json.loads((folder / "cells.json").read_text("utf-8"))
+            mapped = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS}
+            return cls(**{name: np.asarray(array) for name, array in mapped.items()}, config=CellConfig(**said))
+        except (OSError, ValueError, TypeError, EOFError) as error:
+            raise PalateError(
+                "index_damaged", "an index does not hold together", about=str(folder.name), hint="remove it"
+            ) from error
+
+    @cached_property
+    def row(self) -> Positions:
+        """(N,) where in the cells what was given as number n lies."""
+        found = np.empty(len(self.position), dtype=np.intp)
+        found[self.position] = np.arange(len(self.position))
+        return found
+
+    def vectors(self, positions: Positions) -> Vectors:
+        """(n, 1 + k) bias and vector of what was given as these numbers."""
+        rows = self.row[positions]
+        return np.concatenate([self.leading[rows], self.trailing[rows]], axis=1)
+
     def search(
-        self, queries: ArrayLike, top: int, *, weights: ArrayLike | None = None, doubt: float | None = None
+        self,
+        queries: ArrayLike,
+        top: int,
+        *,
+        weights: ArrayLike | None = None,
+        doubt: float | None = None,
+        allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[Positions, Vectors]:
-        """(Q, k) -> positions (Q, top) and scores (Q, top), best first."""
+        """(Q, k) -> positions (Q, top) and scores (Q, top), best first, of rows that are `allowed` (N,), as stored.
+
+        `allowed` goes by the order of `position`: whoever filters alike again keeps it so.
+        """
         q = np.asarray(queries, dtype=np.float32)
         w = np.ones(len(q), dtype=np.float32) if weights is None else np.asarray(weights, dtype=np.float32)
         if q.ndim != 2 or 1 + q.shape[1] != self.means.shape[1] or not (np.isfinite(q).all() and np.isfinite(w).all()):
             raise PalateError("embedding_invalid", f"a query of shape {q.shape} does not go with this index")
-        top = min(top, len(self.position))
         asked = np.column_stack([w, q])
+        top = min(top, len(self.position))
+        if allowed is not None:
+            many = int(np.count_nonzero(allowed))
+            top = min(top, many)
+            if many <= FEW:
+                return self._among(asked, np.flatnonzero(allowed), top)
         squares = asked * asked
         hopeful = asked @ self.means.T
         hopeful += np.float32(self.config.doubt if doubt is None else doubt) * np.sqrt(squares @ self.variances.T)
-        chosen, found = self._first(asked, hopeful, top)
+        chosen, found = self._first(asked, hopeful, top, allowed)
         reach = np.array([scores[-1] if len(scores) == top else -np.inf for _, scores in found], dtype=np.float32)
         waiting = hopeful >= reach[:, None]
         np.put_along_axis(waiting, chosen, False, axis=1)
-        candidates = self._may_reach(asked, squares, waiting, reach)
+        candidates = self._may_reach(asked, squares, waiting, reach, allowed)
         return self._best(asked, found, *candidates, top)
 
-    def _first(self, asked: Vectors, hopeful: Vectors, top: int) -> tuple[Positions, list[tuple[Positions, Vectors]]]:
+    def _among(self, asked: Vectors, rows: Positions, top: int) -> tuple[Positions, Vectors]:
+        """Every one of these rows scored."""
+        lead = self.leading.shape[1]
+        scores = asked[:, :lead] @ self.leading[rows].T + asked[:, lead:] @ self.trailing[rows].T
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+        return self.position[rows[order]], np.take_along_axis(scores, order, axis=1)
+
+    def _first(
+        self, asked: Vectors, hopeful: Vectors, top: int, allowed: NDArray[np.bool_] | None
+    ) -> tuple[Positions, list[tuple[Positions, Vectors]]]:
         """Which cells each question sees in full, and its best rows in them with their scores, best first."""
         first = min(self.config.first, hopeful.shape[1])
         chosen = np.argpartition(hopeful, hopeful.shape[1] - first, axis=1)[:, hopeful.shape[1] - first :]
@@ -124,13 +183,20 @@ class CellIndex:
                 [self.leading[s] @ question[:lead] + self.trailing[s] @ question[lead:] for s in spans]
             )
             rows = np.concatenate([np.arange(s.start, s.stop) for s in spans])
+            if allowed is not None:
+                rows, scores = rows[allowed[rows]], scores[allowed[rows]]
             best = np.argpartition(scores, len(scores) - top)[len(scores) - top :] if len(scores) > top else slice(None)
             order = np.argsort(-scores[best], kind="stable")
             found.append((rows[best][order], scores[best][order]))
         return chosen, found
 
     def _may_reach(
-        self, asked: Vectors, squares: Vectors, waiting: NDArray[np.bool_], reach: Vectors
+        self,
+        asked: Vectors,
+        squares: Vectors,
+        waiting: NDArray[np.bool_],
+        reach: Vectors,
+        allowed: NDArray[np.bool_] | None,
     ) -> tuple[Positions, Positions, Vectors]:
         """Questions and rows that the leading coordinates leave in the race, and what these come to."""
         lead = self.leading.shape[1]
@@ -142,7 +208,10 @@ class CellIndex:
         for cell in np.flatnonzero(by_cell.any(axis=1)):
             questions = np.flatnonzero(by_cell[cell])
             scores = ahead[questions] @ self.leading[self.start[cell] : self.start[cell + 1]].T
-            hit = np.flatnonzero(scores >= needed[questions, cell][:, None])
+            hopes = scores >= needed[questions, cell][:, None]
+            if allowed is not None:
+                hopes &= allowed[self.start[cell] : self.start[cell + 1]]
+            hit = np.flatnonzero(hopes)
             if len(hit):
                 owner, row = np.divmod(hit, scores.shape[1])
                 owners.append(questions[owner])
@@ -173,6 +242,9 @@ class CellIndex:
         begins = np.searchsorted(owner[order], np.arange(len(asked)))
         best = order[begins[:, None] + np.arange(top)]
         return self.position[row[best]], scores[best]
+
+
+_ARRAYS = ("position", "start", "leading", "trailing", "means", "variances")
 
 
 def _cells(coordinates: Vectors, bias: Vectors, count: int) -> Positions:

@@ -24,6 +24,8 @@ from palate.errors import PalateError
 
 DATABASE = "palate.db"
 HERE = "here"
+CELLS = "cells"
+"""An index that needs no server: styles in files beside the home (`find.many`); `similar` looks at every vector."""
 LINES_A_QUESTION = 20_000
 """Changes that an index is told of before a question is put to it; what remains is told before the next."""
 
@@ -85,7 +87,7 @@ class Home:
 
     def nearest(self, space: Space) -> Nearest | None:
         """The index of this space's pictures that is kept elsewhere, told of what changed; None where there is none."""
-        if self.places.index == HERE:
+        if self.places.index in (HERE, CELLS):
             return None
         if space.id not in self._nearest:
             outbox.begin(self.database)
@@ -179,5 +181,7 @@ def _nearest(home: Home, space: Space) -> Nearest:
     if is_qdrant(place):
         return QdrantNearest(open_client(place), space.id, space.dim)
     raise PalateError(
-        "wrong_setting", "an index is `here`, qdrant://host:port, or (with rows in Postgres) pgvector", about="index"
+        "wrong_setting",
+        "an index is `here`, `cells`, qdrant://host:port, or (with rows in Postgres) pgvector",
+        about="index",
     )

@@ -14,6 +14,7 @@ from palate.catalogue.records import Model, ModelState
 from palate.errors import PalateError
 
 SHORTEST_PREFIX = 4
+IDS_A_QUERY = 900
 
 
 def _to_row(model: Model) -> dict[str, Any]:
@@ -35,10 +36,25 @@ def put(connection: Connection, models: Iterable[Model]) -> None:
     upsert(connection, tables.models, [_to_row(model) for model in models])
 
 
-def listed(connection: Connection) -> list[Model]:
-    """Every model, by name."""
-    rows = connection.execute(select(tables.models).order_by(tables.models.c.name, tables.models.c.id))
-    return [_from_row(row) for row in rows]
+def listed(connection: Connection, among: Sequence[str] | None = None) -> list[Model]:
+    """Every model, or those of some, by name."""
+    columns = tables.models.c
+    query = select(tables.models).order_by(columns.name, columns.id)
+    if among is None:
+        return [_from_row(row) for row in connection.execute(query)]
+    found: list[Model] = []
+    for start in range(0, len(among), IDS_A_QUERY):
+        part = query.where(columns.id.in_(among[start : start + IDS_A_QUERY]))
+        found += [_from_row(row) for row in connection.execute(part)]
+    return sorted(found, key=lambda model: (model.name, model.id))
+
+
+def ids_after(connection: Connection, id: str, limit: int) -> list[str]:
+    """The next ids in their order: whoever goes through all of them need not hold them."""
+    columns = tables.models.c
+    return list(
+        connection.execute(select(columns.id).where(columns.id > id).order_by(columns.id).limit(limit)).scalars()
+    )
 
 
 def put_files(connection: Connection, files: Iterable[tuple[str, str, int, int]]) -> None:

@@ -18,22 +18,30 @@ from palate.catalogue.vectors import IDS_A_QUERY, Space, load, same_spaces
 LINES = 2000
 """Changes that are fed at a time."""
 ON = "outbox"
+FED, LEFT = "on", "left"
+"""Lines are taken out as an index elsewhere is fed, or stay until the index beside the home is built again."""
 
 
-def begin(database: Database) -> None:
-    """From now on changes are written down, and all that is there already counts as changed."""
+def state(connection: Connection) -> str | None:
+    """FED, LEFT, or None where changes are not written down."""
+    return connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == ON)).scalar()
+
+
+def begin(database: Database, how: str = FED) -> None:
+    """From now on changes are written down; for an index that is to be FED, all that is there already has changed."""
     with database.read() as connection:
-        if connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == ON)).scalar() == "on":
+        if state(connection) == how:
             return
     with database.write() as connection:
         if database.shared:
             postgres.as_owner(connection)
         for statement in TRIGGERS["postgresql" if database.shared else "sqlite"]:
             connection.execute(text(statement))
-        columns = tables.vectors.c
-        names = ["encoder_id", "kind", "thing_id"]
-        connection.execute(insert(tables.outbox).from_select(names, select(*(columns[name] for name in names))))
-        upsert(connection, tables.meta, [{"name": ON, "value": "on"}])
+        if how == FED:
+            columns = tables.vectors.c
+            names = ["encoder_id", "kind", "thing_id"]
+            connection.execute(insert(tables.outbox).from_select(names, select(*(columns[name] for name in names))))
+        upsert(connection, tables.meta, [{"name": ON, "value": how}])
 
 
 def _sqlite(event: str, row: str) -> str:
@@ -64,6 +72,31 @@ TRIGGERS = {
 def waiting(connection: Connection) -> int:
     """How far the index lags."""
     return int(connection.execute(select(func.count()).select_from(tables.outbox)).scalar_one())
+
+
+def last(connection: Connection) -> int:
+    """The number of the latest change that is written down; 0 where none is."""
+    return int(connection.execute(select(func.max(tables.outbox.c.sequence))).scalar() or 0)
+
+
+def after(connection: Connection, space: Space, sequence: int) -> tuple[int, list[str]]:
+    """Pictures of this space that changed since, and the number up to which that holds."""
+    columns = tables.outbox.c
+    query = select(columns.sequence, columns.encoder_id, columns.kind, columns.thing_id).where(
+        columns.sequence > sequence
+    )
+    rows = connection.execute(query.order_by(columns.sequence)).all()
+    if not rows:
+        return sequence, []
+    same = set(same_spaces(connection, space.id))
+    changed = [row.thing_id for row in rows if row.kind == "picture" and row.encoder_id in same]
+    return rows[-1].sequence, list(dict.fromkeys(changed))
+
+
+def forget_until(database: Database, sequence: int) -> None:
+    """What an index that was built anew holds already."""
+    with database.write(beside=True) as connection:
+        connection.execute(delete(tables.outbox).where(tables.outbox.c.sequence <= sequence))
 
 
 def feed(database: Database, space: Space, index: Nearest, *, lines: int | None = None) -> int:

@@ -190,8 +190,11 @@ def put_matches(connection: Connection, matches: Iterable[tuple[str, int, Credit
     return len(rows)
 
 
-def evidence(connection: Connection) -> list[Evidence]:
-    """Every picture that may speak for a model: not degenerate, not missing, credited to a model we know."""
+def evidence(connection: Connection, models: Sequence[str] | None = None) -> list[Evidence]:
+    """Every picture that may speak for a model: not degenerate, not missing, credited to a model we know.
+
+    Of some models only, where these are named; by model, then by picture.
+    """
     pictures, drawings, credits = tables.pictures.c, tables.drawings.c, tables.credits.c
     query = (
         select(pictures.id, credits.model_id, credits.weight, drawings.prompt_id, drawings.id.label("drawing_id"))
@@ -200,9 +203,23 @@ def evidence(connection: Connection) -> list[Evidence]:
         .where(pictures.state.in_(("ok", "vector only")), credits.model_id.is_not(None), credits.weight > 0, SHARED)
         .order_by(credits.model_id, pictures.id, drawings.id)
     )
-    return [
-        Evidence(row.id, row.model_id, row.weight, row.prompt_id, row.drawing_id) for row in connection.execute(query)
-    ]
+    if models is None:
+        return [Evidence(*row) for row in connection.execute(query)]
+    found: list[Evidence] = []
+    for start in range(0, len(models), 900):
+        part = credits.model_id.in_(models[start : start + 900])
+        found += [Evidence(*row) for row in connection.execute(query.where(part))]
+    return found
+
+
+def models_of(connection: Connection, pictures: Sequence[str]) -> set[str]:
+    """The models that some pictures credit, whoever holds them."""
+    columns, found = tables.credits.c, set[str]()
+    query = select(columns.model_id).join(tables.drawings, tables.drawings.c.id == columns.drawing_id).distinct()
+    for start in range(0, len(pictures), 900):
+        of = tables.drawings.c.picture_id.in_(pictures[start : start + 900])
+        found |= set(connection.execute(query.where(of, columns.model_id.is_not(None))).scalars())
+    return found
 
 
 def without_vector(connection: Connection, space_ids: Sequence[str]) -> list[str]:

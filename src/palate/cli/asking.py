@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from palate.cli.options import AsJson, Base, Hub, Safe, Tag, Top, studio
+from palate.cli.options import AsJson, Base, Hub, Index, Safe, Tag, Top, say_where, studio
 
 
 def models(base: Base = None, tag: Tag = None, hub: Hub = None, json: AsJson = False) -> None:
@@ -54,12 +54,14 @@ def find(
     tag: Tag = None,
     safe: Safe = None,
     top: Top = 10,
+    index: Index = None,
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
     """Which models draw this? From words, example pictures, and what a person liked, in one ranking with reasons."""
     from palate.cli import printing
 
+    say_where(index=index)
     with studio(hub) as opened:
         answer = opened.find(
             prompt,
@@ -85,12 +87,14 @@ def identify(
     tag: Tag = None,
     safe: Safe = None,
     top: Top = 10,
+    index: Index = None,
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
     """Which model draws like these pictures?"""
     from palate.cli import printing
 
+    say_where(index=index)
     with studio(hub) as opened:
         answer = opened.identify(picture, by=by, captions=caption or [], base=base, tags=tag or [], safe=safe, top=top)
     printing.as_json(answer.as_json()) if json else printing.ranking(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,18 @@ Top = Annotated[int, typer.Option("--top", min=1, max=10_000, help="How many row
 Base = Annotated[str | None, typer.Option("--base", help="Only models for this base, such as SD15 or SDXL.")]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only models with this tag; may be repeated.")]
 Safe = Annotated[str | None, typer.Option("--safe", help="Which models to show: any, moderate, strict.")]
+Index = Annotated[
+    str | None,
+    typer.Option(
+        "--index", help="What is asked instead of every vector, this time: cells, pgvector, qdrant://host:port."
+    ),
+]
 Folder = Annotated[Path, typer.Argument(help="A folder.")]
+
+
+def say_where(**places: str | None) -> None:
+    """To this process and those that it starts; the settings stay as they are."""
+    os.environ.update({f"PALATE_{name.upper()}": place for name, place in places.items() if place})
 
 
 @contextmanager

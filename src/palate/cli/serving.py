@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from palate.cli.options import Hub, studio
+from palate.cli.options import Hub, Index, say_where, studio
 
 
 def serve(
@@ -27,9 +27,7 @@ def serve(
     blobs: Annotated[
         str | None, typer.Option("--blobs", help="Where drawn pictures are, this time: s3://, gs://, az://, file://.")
     ] = None,
-    index: Annotated[
-        str | None, typer.Option("--index", help="What `similar` asks, this time: pgvector, or qdrant://host:port.")
-    ] = None,
+    index: Index = None,
     hub: Hub = None,
 ) -> None:
     """Serve the web application and the HTTP service until Ctrl-C."""
@@ -43,16 +41,9 @@ def serve(
 
             webbrowser.open(address)
 
-    _say_where(database=database, blobs=blobs, index=index)
+    say_where(database=database, blobs=blobs, index=index)
     with studio(hub) as opened:
         running.serve(opened, announce, host=host, port=port, names=name or (), behind_tls=behind_tls)
-
-
-def _say_where(**places: str | None) -> None:
-    """To this process and those that it starts; the settings stay as they are."""
-    import os
-
-    os.environ.update({f"PALATE_{name.upper()}": place for name, place in places.items() if place})
 
 
 def mcp(hub: Hub = None) -> None:

@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue import vectors
-from palate.catalogue.home import Home
+from palate.catalogue.home import CELLS, Home
 from palate.errors import PalateError
 from palate.find import reasons
 from palate.find.evidence import Source, combine
 from palate.find.filters import Filters
 from palate.find.hub import Hub
+from palate.find.many import ManyStyles
 from palate.find.requirement import Asked, Reader, Requirement, space_of_home
 from palate.find.scores import Weights, parse_weights
+from palate.find.style import StyleIndex
 from palate.find.weights import Selection
 from palate.find.weights import learn_weights as learn
 from palate.find.words import WordsScores, words_scores
@@ -65,12 +67,32 @@ class Question:
         return Ranking(by, rows, (time.perf_counter() - self.started) * 1000, said)
 
 
-def put(home: Home, settings: Settings, encoder: Callable[[], Encoder], asked: Asked, filters: Filters) -> Question:
-    """Read what was asked into the home's space, and load the hub."""
+def put(
+    home: Home,
+    settings: Settings,
+    encoder: Callable[[], Encoder],
+    asked: Asked,
+    filters: Filters,
+    *,
+    by: str = "",
+    top: int = SHOWN,
+) -> Question:
+    """Read what was asked into the home's space, and load the hub; of it a short list, where there is an index."""
     started = time.perf_counter()
     space = space_of_home(home, settings.encoder)
     requirement = Reader(home, space, encoder).read(asked)
+    if by == "style" and home.places.index == CELLS:
+        return put_to_many(ManyStyles.open(home, space), requirement, filters, started, top)
     return Question(Hub.load(home, space), requirement, filters, started)
+
+
+def put_to_many(
+    styles: ManyStyles, requirement: Requirement, filters: Filters, started: float, top: int, explained: int = SHOWN
+) -> Question:
+    """The hub of the question's short list: the `top` models by style, and a few more."""
+    _require_pictures(requirement)
+    query = style_queries(requirement, styles.style)[0].sum(axis=0)
+    return Question(styles.hub(query, filters, top), requirement, filters, started, explained)
 
 
 def find(question: Question, *, by: str, weights: Weights) -> Ranking:
@@ -107,25 +129,34 @@ def _by_words(question: Question, words: WordsScores, by: str, weights: Weights)
 
 
 def _by_style(question: Question) -> Ranking:
-    asked = question.requirement
-    if asked.pictures is None and asked.liked is None:
-        raise PalateError("no_pictures", "style is read from pictures", about="by", hint="give --picture or --person")
+    _require_pictures(question.requirement)
     scores, why = style_scores(question)
     return question.ranking("style", scores, why)
+
+
+def _require_pictures(asked: Requirement) -> None:
+    if asked.pictures is None and asked.liked is None:
+        raise PalateError("no_pictures", "style is read from pictures", about="by", hint="give --picture or --person")
+
+
+def style_queries(asked: Requirement, index: StyleIndex) -> tuple[NDArray[np.float32], list[str]]:
+    """(n, k + 2) what each example, and all likings together, ask of the index, and what to call them."""
+    parts, names = [], []
+    if asked.pictures is not None:
+        parts.append(index.queries(asked.pictures, asked.captions))
+        names += [reasons.example(number, len(asked.pictures)) for number in range(len(asked.pictures))]
+    if asked.liked is not None:
+        share = np.float32(min(1.0, MOST_LIKED_COUNT / len(asked.liked)))
+        parts.append(share * index.queries(asked.liked).sum(axis=0, keepdims=True))
+        names.append(reasons.likings(len(asked.liked)))
+    return np.concatenate(parts), names
 
 
 def style_scores(question: Question) -> tuple[Floats, Callable[[int], tuple[Reason, ...]]]:
     """Each example is a summand, so what it is worth to a model is what the score falls by without it."""
     asked, index = question.requirement, question.hub.style
-    parts, names = [], []
-    if asked.pictures is not None:
-        parts.append(index.scores(index.queries(asked.pictures, asked.captions)))
-        names += [reasons.example(number, len(asked.pictures)) for number in range(len(asked.pictures))]
-    if asked.liked is not None:
-        share = min(1.0, MOST_LIKED_COUNT / len(asked.liked))
-        parts.append(share * index.scores(index.queries(asked.liked)).sum(axis=0, keepdims=True))
-        names.append(reasons.likings(len(asked.liked)))
-    rows = np.concatenate(parts).astype(np.float64)
+    queries, names = style_queries(asked, index)
+    rows = index.scores(queries).astype(np.float64)
     return rows.sum(axis=0), lambda m: reasons.of_style(question.hub, asked, rows[:, m], names, m)
 
 

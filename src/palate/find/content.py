@@ -83,6 +83,10 @@ class Decomposition:
     """(R, d) picture minus the content predicted as if its prompt had never been drawn; zero rows without words."""
     style: Floats
     """(M, d) weighted mean residual of each model; their mean is zero."""
+    ratio: float
+    """The noise of one picture to that of the words."""
+    shared: dict[str, tuple[Floats, float]]
+    """Of each prompt that has a name: the mean (d,) of what its models drew, without their styles; how many drew it."""
 
 
 def decompose(known: Specifications) -> Decomposition:
@@ -108,7 +112,9 @@ def decompose(known: Specifications) -> Decomposition:
         ratio = _noise_to_content(residuals, style, model, drawn_by[prompt], content - expected)
     unseen = (pictures - expected[prompt]).astype(np.float32)
     unseen[~has_words[prompt]] = 0.0
-    return Decomposition(regression, mean, residuals, weights, unseen, style)
+    bare = _means(pictures - style[model].astype(np.float32), prompt, count)
+    shared = {name: (bare[p], float(drawn_by[p])) for name, p in zip(known.prompt_ids, prompt, strict=True) if name}
+    return Decomposition(regression, mean, residuals, weights, unseen, style, ratio, shared)
 
 
 def _prompts(known: Specifications) -> tuple[Indices, Mask, Floats]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from sqlalchemy import Connection
 
@@ -17,10 +19,16 @@ LEAST_WEIGHT = 0.2
 """A LoRA at less than this weight hardly shows: the picture is not evidence about it."""
 
 
-def load_specifications(connection: Connection, space: Space) -> tuple[Specifications, list[Model]]:
-    """Every model that at least one encoded picture speaks for, in the order of their ids, and their pictures."""
-    evidence = [row for row in picture_rows.evidence(connection) if row.weight >= LEAST_WEIGHT]
-    ids, pictures = vectors.load(connection, space, "picture")
+def load_specifications(
+    connection: Connection, space: Space, among: Sequence[str] | None = None
+) -> tuple[Specifications, list[Model]]:
+    """Every model that at least one encoded picture speaks for, in the order of their ids, and their pictures.
+
+    Only those `among` some models, where these are named.
+    """
+    evidence = [row for row in picture_rows.evidence(connection, among) if row.weight >= LEAST_WEIGHT]
+    some = None if among is None else list(dict.fromkeys(row.picture_id for row in evidence))
+    ids, pictures = vectors.load(connection, space, "picture", some)
     if not ids:
         raise PalateError(
             "nothing_specified",
@@ -35,9 +43,10 @@ def load_specifications(connection: Connection, space: Space) -> tuple[Specifica
             "none of the encoded pictures credits a model that is here",
             hint="add the models that drew them with `palate add models`",
         )
-    prompt_ids, prompts = vectors.load(connection, space, "prompt")
+    asked = None if among is None else sorted({prompt for _, _, prompt in seen if prompt})
+    prompt_ids, prompts = vectors.load(connection, space, "prompt", asked)
     prompt_row = {id: row for row, id in enumerate(prompt_ids)}
-    by_id = {model.id: model for model in model_rows.listed(connection)}
+    by_id = {model.id: model for model in model_rows.listed(connection, among)}
     models = [by_id[id] for id in sorted({model for model, _, _ in seen})]
     place = {model.id: position for position, model in enumerate(models)}
     known = np.array([prompt in prompt_row for _, _, prompt in seen])

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from palate.catalogue.cells import CellIndex
 from palate.errors import PalateError
 from palate.find.content import Decomposition, WordsToContent, decompose
+from palate.find.placing import Placing
 from palate.find.shrinkage import held_out_spectrum, pooled_adjacent
 from palate.find.specification import Indices, Mask, Specifications, unit_rows
 
@@ -120,6 +121,11 @@ _TABLES = tuple(field.name for field in fields(StyleIndex) if field.name not in 
 
 def fit_style(known: Specifications, config: StyleConfig | None = None) -> StyleIndex:
     """The style index of a hub, from its own pictures; at least one picture, any number of models."""
+    return fit_and_place(known, config)[0]
+
+
+def fit_and_place(known: Specifications, config: StyleConfig | None = None) -> tuple[StyleIndex, Placing]:
+    """The same, and how a model that was not among these gets its vector."""
     if not len(known.pictures):
         raise PalateError("no_pictures", "no model here has a picture to tell its style by", hint="add or draw some")
     config = config or StyleConfig()
@@ -129,17 +135,16 @@ def fit_style(known: Specifications, config: StyleConfig | None = None) -> Style
     given = _noise_spectrum(known, parts, fold, config.folds, captions=True) if parts.words is not None else free
     U, values = given
     whiten = U / np.sqrt(values)
-    directions, coordinates = _style_coordinates(known, parts, whiten, fold, config)
+    directions, coordinates, (centre, odds, typical) = _style_coordinates(known, parts, whiten, fold, config)
     # In whitened coordinates s = style_basis @ v, and T^-1 s = whiten @ directions @ v.
     style_basis = (U * np.sqrt(values)) @ directions
     captioned = whiten @ directions
     free_U, free_values = free
     uncaptioned = (free_U / free_values) @ (free_U.T @ style_basis)
-    penalty = 0.5 * np.einsum("mk,mk->m", coordinates, coordinates)
-    free_penalty = 0.5 * np.einsum("mk,mk->m", coordinates @ (style_basis.T @ uncaptioned), coordinates)
-    vectors = np.column_stack([coordinates, -penalty, -free_penalty])
+    placing = Placing(parts, whiten @ directions, centre @ directions, odds, typical, style_basis.T @ uncaptioned)
+    vectors = placing.with_penalties(coordinates)
     words = parts.words or WordsToContent(np.zeros(known.dim), parts.mean, np.zeros((known.dim, known.dim)))
-    return StyleIndex(
+    index = StyleIndex(
         model_ids=known.model_ids,
         vectors=vectors.astype(np.float32),
         mean=parts.mean.astype(np.float32),
@@ -150,6 +155,7 @@ def fit_style(known: Specifications, config: StyleConfig | None = None) -> Style
         uncaptioned=uncaptioned.astype(np.float32),
         encoder_id=known.encoder_id,
     )
+    return index, placing
 
 
 def style_cells(index: StyleIndex) -> CellIndex:
@@ -193,8 +199,10 @@ def _noise_spectrum(
 
 def _style_coordinates(
     known: Specifications, parts: Decomposition, whiten: Floats, fold: Indices, config: StyleConfig
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, tuple[Floats, Floats, float]]:
     """Directions (d, k) of whitened space that tell models apart, and every model's place in them (M, k), shrunk.
+
+    What they were shrunk by goes with them: the centre (d,), the odds of trust (k,), and the amount behind these.
 
     How far to trust a direction: the slope of a model's style on held-out prompts against its style on the others.
     """
@@ -213,7 +221,7 @@ def _style_coordinates(
     trust, typical = _trust(by_fold, mass, centre, k)
     odds = trust / np.maximum(1.0 - trust, 1e-6)
     shrink = odds * amount[:, None] / (odds * amount[:, None] + typical)
-    return directions, place @ directions * shrink
+    return directions, place @ directions * shrink, (centre, odds, typical)
 
 
 def _mass(cell: Indices, weights: Floats, cells: int) -> Floats:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from palate.catalogue import choices, conversations, vectors
 from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
-from palate.catalogue.home import Home
+from palate.catalogue.home import CELLS, Home
 from palate.catalogue.records import Model, Prompt
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
@@ -49,8 +49,8 @@ class Library:
     """Nothing in here changes: a question is answered by one library from beginning to end."""
 
     studio: Studio
-    models: dict[str, Model]
-    prompts: dict[str, Prompt]
+    models: Mapping[str, Model]
+    prompts: Mapping[str, Prompt]
     """Those that a shared picture was drawn for."""
     hub: Hub | None
     trouble: PalateError | None
@@ -95,10 +95,23 @@ class Library:
     def _joined(self, own: Gallery) -> Gallery:
         shared = set(self.gallery.ids.tolist())
         fresh = ~np.array([id in shared for id in own.ids.tolist()], dtype=bool)
-        return self.gallery.joined(Gallery(**{name: values[fresh] for name, values in vars(own).items()}))
+        return self.gallery.joined(own.only(fresh))
+
+    def shares(self, picture: str) -> bool:
+        """Whether it is known, without asking the catalogue, that everybody sees this picture."""
+        return picture in self.gallery.place
 
     @cached_property
-    def best(self) -> dict[str, list[str]]:
+    def remembered(self) -> Remembered:
+        return Remembered(self.studio.home.database)
+
+    @cached_property
+    def texts(self) -> dict[str, str]:
+        """What each prompt says."""
+        return {id: prompt.text for id, prompt in self.prompts.items()}
+
+    @cached_property
+    def best(self) -> Mapping[str, list[str]]:
         """Each model's best pictures, best first."""
         everything = order(self.gallery, np.ones(len(self.gallery), dtype=bool), "gre")
         answer: dict[str, list[str]] = {}
@@ -180,6 +193,11 @@ class Library:
 
         encoder = self.encoder()
         return grounds_of(self.studio.home, space_of(encoder), encoder, among=self.gallery.ids.tolist())
+
+    def warm(self) -> None:
+        """What the first question would otherwise wait for."""
+        _ = self.best, self.places
+        self.reader.encoder()
 
     def asked_hub(self) -> Hub:
         if self.hub is None:
@@ -309,13 +327,20 @@ class Shelf:
             with self._lock:
                 found = self._library
                 if found is None:
-                    found = self._library = Library.load(self._studio)
+                    found = self._library = self._load()
         return found
+
+    def _load(self) -> Library:
+        if self._studio.home.places.index == CELLS:
+            from palate.serve.wide import WideLibrary
+
+            return WideLibrary.load(self._studio)
+        return Library.load(self._studio)
 
     def renew(self) -> None:
         """Read everything again; until that is done the old library answers."""
         with self._lock:
-            self._library = Library.load(self._studio)
+            self._library = self._load()
 
     def forget_own(self, person: str) -> None:
         """This person's own pictures changed."""
