@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from palate.find.asking import Question
     from palate.find.requirement import Asked
     from palate.importers.adding import Added
+    from palate.importers.preferences import Preference
     from palate.personalise.drawing import Drawn
     from palate.personalise.janus import Janus, Seen
     from palate.steer.rehearsing import Rehearsed
@@ -271,13 +272,23 @@ class Studio:
 
     # -- learning -----------------------------------------------------------------------------------------------
 
-    def choose(self, picture: str, *, kind: str = "like", person: str = "me") -> dict[str, Any]:
+    def choose(
+        self,
+        picture: str,
+        *others: str,
+        kind: str = "like",
+        person: str = "me",
+        value: float | None = None,
+        tie: bool = False,
+    ) -> dict[str, Any]:
+        """What a person thought of a picture; of several (`battle`, `sort`), named best first."""
         from palate.catalogue import choices, pictures
 
         with self.home.write() as connection:
-            chosen = pictures.get(connection, picture)
-            choices.append(connection, choices.Choice(person, kind, {"picture": chosen.id}))  # type: ignore[arg-type]
-        return {"person": person, "kind": kind, "picture": chosen.id}
+            chosen = [pictures.get(connection, one).id for one in (picture, *others)]
+            said = choices.about(kind, chosen, value=value, tie=tie)
+            choices.append(connection, choices.Choice(person, kind, said))  # type: ignore[arg-type]
+        return {"person": person, "kind": kind, **said}
 
     def learn_weights(self, selected: Path, *, by: str = "grid", keep: bool = False) -> dict[str, Any]:
         from palate.find import asking
@@ -333,9 +344,19 @@ class Studio:
             telling.forget(self.home, person)
 
     def learn_steering(
-        self, *, simulated: int = 12_000, steps: int = 2000, seed: int = 0, progress: Progress = nothing
+        self,
+        *,
+        simulated: int = 12_000,
+        steps: int = 2000,
+        seed: int = 0,
+        preferences: Iterable[Preference] = (),
+        pictures: Path | None = None,
+        progress: Progress = nothing,
     ) -> dict[str, int]:
-        """Kinds of people and a slate's value, from everybody's answers here and made people's; steering uses them."""
+        """Kinds of people and a slate's value, from everybody's answers here and made people's; steering uses them.
+
+        `preferences`: what other people published, of pictures in the folder `pictures`.
+        """
         from palate.specify.encoding import space_of
         from palate.steer.learning import learn
         from palate.steer.steering import grounds_of
@@ -343,7 +364,16 @@ class Studio:
 
         grounds = grounds_of(self.home, space_of(self.encoder), self.encoder, afresh=True)
         learning = ValueLearning(hidden=64, rate=1e-3, steps=steps, seed=seed)
-        return learn(self.home, grounds, self.encoder, simulated=simulated, learning=learning, progress=progress)
+        return learn(
+            self.home,
+            grounds,
+            self.encoder,
+            simulated=simulated,
+            learning=learning,
+            told_elsewhere=preferences,
+            pictures=pictures,
+            progress=progress,
+        )
 
     def converse(self, person: str = "me", *, draws: bool = True) -> Conversing:
         """A talk in words: each `say` is answered with models and pictures, and with what the answer rests on."""

@@ -275,6 +275,10 @@ def test_choose_records_a_choice(palate: Palate, hub: Path) -> None:
     id = a_picture(palate)
     assert palate("choose", id, "--as", "dislike", "--person", "bob").out == f"bob: dislike {id}\n"
     assert palate("choose", id, "--json").json == {"person": "me", "kind": "like", "picture": id}
+    two = palate("show", "Black", "--json").json["examples"][:2]
+    assert palate("choose", *two, "--as", "battle", "--json").json["winner"] == two[0]
+    assert palate("choose", *two, "--as", "sort").out == f"me: sort {two[0]} {two[1]}\n"
+    assert palate("choose", id, "--as", "rate", "--value", "4", "--json").json["value"] == 4
 
 
 def test_weights_learn(palate: Palate, hub: Path, tmp_path: Path) -> None:
@@ -496,6 +500,8 @@ def test_an_error_is_one_line_and_json_where_it_was_asked_for(palate: Palate, hu
         ("similar", "/nowhere.png"),
         ("choose", "nothing"),
         ("choose", "nothing", "--as", "adore"),
+        ("train", "steering", "--preferences", "nothing.json", "--form", "odd"),
+        ("train", "steering", "--preferences", "nothing.json", "--form", "mapped", "--fields", "one,two"),
         ("weights", "learn", "--selected", "/nowhere.txt"),
         ("evaluate", "gemrec", "--data", "/nowhere"),
         ("evaluate", "identification", "--tasks", "/nowhere"),

@@ -64,7 +64,7 @@ def test_what_a_home_learned_leads_its_next_conversation(studio: Studio) -> None
     lead(studio, "ada", 3)
     lead(studio, "eve", 2)
     told = studio.learn_steering(simulated=60, steps=6)
-    assert told == {"people": 2, "answers": 5, "types": 1, "simulated": 60}
+    assert told == {"people": 2, "answers": 5, "single_turns": 0, "types": 1, "simulated": 60}
     steering = studio.steer("a red circle", person="ada")
     assert steering.grounds.learned is not None
     turn = steering.next_turn()

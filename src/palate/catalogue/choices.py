@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -14,6 +14,10 @@ from palate.errors import PalateError
 
 ChoiceKind = Literal["select", "like", "dislike", "rate", "battle", "sort", "pick", "skip", "undo", "pause", "resume"]
 KINDS: tuple[str, ...] = get_args(ChoiceKind)
+ALONE = ("like", "dislike", "select", "skip", "rate")
+"""What is said of one picture."""
+MOST_PICTURES = {"battle": 2, "sort": 64}
+"""What is said of several, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,28 @@ def append(connection: Connection, choice: Choice) -> None:
         raise PalateError("unknown_choice", f"'{choice.kind}' is none of {', '.join(KINDS)}")
     row = {"person": choice.person, "kind": choice.kind, "payload": dict(choice.payload)}
     connection.execute(tables.choices.insert().values(at=now(connection), **row))
+
+
+def about(kind: str, pictures: Sequence[str], *, value: float | None = None, tie: bool = False) -> dict[str, Any]:
+    """The payload of what somebody chose outside of a slate; `pictures` best first."""
+    most, fewest = MOST_PICTURES.get(kind, 1), 2 if kind in MOST_PICTURES else 1
+    if kind not in ALONE and kind not in MOST_PICTURES:
+        known = ", ".join((*ALONE, *MOST_PICTURES))
+        raise PalateError("unknown_choice", f"'{kind}' is none of {known}", hint="steer answers slates")
+    if not fewest <= len(set(pictures)) == len(pictures) <= most:
+        wanted = (
+            "one picture" if most == 1 else f"{fewest} to {most} different pictures" if most > 2 else "two pictures"
+        )
+        raise PalateError("choice_invalid", f"'{kind}' is about {wanted}", about=", ".join(pictures))
+    if (value is None) == (kind == "rate"):
+        raise PalateError("choice_invalid", "a value is said with a rating, and with nothing else", hint="--value 4")
+    if tie and kind != "battle":
+        raise PalateError("choice_invalid", "only a battle ends in a tie", about=kind)
+    if kind == "battle":
+        return {"pictures": list(pictures), "tie": True} if tie else {"pictures": list(pictures), "winner": pictures[0]}
+    if kind == "sort":
+        return {"pictures": list(pictures)}
+    return {"picture": pictures[0], **({} if value is None else {"value": value})}
 
 
 def forget(connection: Connection, sequences: Iterable[int]) -> None:

@@ -131,18 +131,21 @@ def recommend(
 
 
 def choose(
-    picture: Annotated[str, typer.Argument(help="A picture's id.")],
-    kind: Annotated[str, typer.Option("--as", help="select, like, dislike, skip.")] = "like",
+    pictures: Annotated[list[str], typer.Argument(help="A picture's id; of several the best first.")],
+    kind: Annotated[str, typer.Option("--as", help="like, dislike, select, skip, rate, battle, sort.")] = "like",
+    value: Annotated[float | None, typer.Option("--value", min=1, max=5, help="How good, with --as rate.")] = None,
+    tie: Annotated[bool, typer.Option("--tie", help="Neither of a battle's two is better.")] = False,
     person: Annotated[str, typer.Option("--person", help="Who chose.")] = "me",
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
-    """Record what a person thought of a picture; it counts in `find --person`."""
+    """Record what a person thought of pictures; it counts in `find --person`, and `steer` and `taste` learn from it."""
     from palate.cli import printing
 
     with studio(hub) as opened:
-        choice = opened.choose(picture, kind=kind, person=person)
-    printing.as_json(choice) if json else printing.line(f"{choice['person']}: {choice['kind']} {choice['picture']}")
+        choice = opened.choose(*pictures, kind=kind, person=person, value=value, tie=tie)
+    about = " ".join(choice.get("pictures") or [choice["picture"]])
+    printing.as_json(choice) if json else printing.line(f"{choice['person']}: {choice['kind']} {about}")
 
 
 def learn(

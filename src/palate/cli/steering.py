@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +13,7 @@ from palate.errors import PalateError
 
 if TYPE_CHECKING:
     from palate.catalogue.conversations import Turn
+    from palate.importers.preferences import Preference
 
 
 Person = Annotated[str, typer.Argument(help="Whose taste.")]
@@ -108,15 +109,41 @@ def train_steering(
     ] = 12_000,
     steps: Annotated[int, typer.Option("--steps", min=2, help="Of the value's learning.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Of everything random.")] = 0,
+    preferences: Annotated[
+        Path | None, typer.Option("--preferences", help="A published file of what other people preferred.")
+    ] = None,
+    form: Annotated[
+        str, typer.Option("--form", help="Its form: pickapic, hpd, imagereward, sac, or mapped with --fields.")
+    ] = "pickapic",
+    fields: Annotated[
+        str | None, typer.Option("--fields", help="Of mapped rows: person,prompt,first,second,prefers_first.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option("--pictures", help="The folder of that file's pictures, named as it names them.")
+    ] = None,
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
     """Learn from everybody's answers here, and from made people, which slates lead to what a person likes."""
     from palate.cli import printing
 
+    wanted: dict[str, Any] = {"simulated": simulated, "steps": steps, "seed": seed}
+    if preferences is not None:
+        wanted |= {"preferences": _published(preferences, form, fields), "pictures": pictures or preferences.parent}
     with studio(hub) as opened, printing.progress(quiet=json) as progress:
-        told = opened.learn_steering(simulated=simulated, steps=steps, seed=seed, progress=progress)
+        told = opened.learn_steering(**wanted, progress=progress)
     printing.as_json(told) if json else printing.facts(told)
+
+
+def _published(file: Path, form: str, fields: str | None) -> Iterator[Preference]:
+    from palate.importers.preferences import Fields, read_preferences
+
+    names = [] if fields is None else [name.strip() for name in fields.split(",")]
+    if names and len(names) != 5:
+        raise PalateError("mapping_invalid", "five fields are named", hint="person,prompt,first,second,prefers_first")
+    if not file.is_file():
+        raise PalateError("file_missing", "it is not there", about=str(file))
+    return read_preferences(form, file, Fields(*names) if names else None)
 
 
 def taste_show(person: Person = "me", hub: Hub = None, json: AsJson = False) -> None:

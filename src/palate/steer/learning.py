@@ -7,8 +7,9 @@ pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +18,12 @@ from sqlalchemy import Connection, select
 from palate.catalogue import choices as choice_rows
 from palate.catalogue import conversations, tables, vectors
 from palate.catalogue import pictures as picture_rows
+from palate.catalogue.choices import Choice
 from palate.catalogue.conversations import Conversation, Turn
 from palate.catalogue.home import Home
 from palate.errors import PalateError
 from palate.find.loading import load_specifications
+from palate.importers.preferences import Preference
 from palate.steer.bank import Options
 from palate.steer.drawn import DrawnBank, bank_in
 from palate.steer.foreseeing import foresight
@@ -28,10 +31,12 @@ from palate.steer.learned import FOLDER, Learned
 from palate.steer.recording import evidence_of, known_from, record
 from palate.steer.rounds import Stage, value_in_rounds
 from palate.steer.simulating import COLUMNS, Known, State, Step, Told, exploring, greedy, retold, unranked
+from palate.steer.single_turns import AVERAGE, as_preferences, evidence_of_preferences, published
 from palate.steer.steering import Grounds, beginning
 from palate.steer.transitions import transitions
 from palate.steer.value import ValueLearning
 from palate.taste.evidence import Evidence, Floats
+from palate.taste.influence import capped
 from palate.taste.offset import of_each
 from palate.taste.simulated import NOBODY, Habits, crowd_of, people
 from palate.taste.types import Learning, fit_types, held_out_likelihood
@@ -68,16 +73,20 @@ def learn(
     *,
     simulated: int,
     learning: ValueLearning,
+    told_elsewhere: Iterable[Preference] = (),
+    pictures: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> dict[str, int]:
     """Learned from all that was answered here, kept in the home; how much there was to learn from.
 
-    `grounds` are those of now, without what was learned before.
+    `grounds` are those of now, without what was learned before; `pictures` the folder of those that people elsewhere
+    chose between.
     """
     bank, seed = bank_of(home, grounds), learning.seed
     told = told_in(home, grounds, encoder)
     names = list(dict.fromkeys(person for person, _ in told))
-    known = people_known([names.index(person) for person, _ in told], [each for _, each in told], grounds, seed)
+    first = single_turns(home, grounds, encoder, told_elsewhere, pictures)
+    known = people_known([names.index(person) for person, _ in told], [each for _, each in told], grounds, seed, first)
     recorded = [retold(each, known) for _, each in told]
     crowd = crowd_of(people(known.heads, known.within, LOOKING, Habits(), np.random.default_rng([seed, 6])))
     looked = record(bank, crowd, (unranked, greedy, exploring), known, first=LOOKING_SEED)
@@ -87,7 +96,39 @@ def learn(
     with home.writing():
         Learned(grounds.space.id, grounds.taste, known, value).save(home.folder / FOLDER)
     turns = sum(len(each.steps) for each in recorded)
-    return {"people": len(names), "answers": turns, "types": known.heads.count, "simulated": simulated}
+    return {
+        "people": len(names),
+        "answers": turns,
+        "single_turns": first.events,
+        "types": known.heads.count,
+        "simulated": simulated,
+    }
+
+
+def single_turns(
+    home: Home, grounds: Grounds, encoder: Encoder, elsewhere: Iterable[Preference], folder: Path | None
+) -> Evidence:
+    """What people of this home chose outside of conversations, and what was published of others."""
+    with home.read() as connection:
+        persons = sorted(connection.execute(select(tables.choices.c.person).distinct()).scalars())
+        made = [choice for person in persons for choice in _counted(connection, person)]
+        here = as_preferences(made)
+        ids, found = vectors.load(connection, grounds.space, "picture", _of(here))
+    known = dict(zip(ids, grounds.taste.of_pictures(found), strict=True)) if ids else {}
+    if folder is not None:
+        kept, theirs = published(elsewhere, folder, grounds, encoder)
+        here, known = [*here, *kept], {**known, **theirs}
+    return evidence_of_preferences(here, known, grounds.taste.wide)
+
+
+def _of(preferences: Iterable[Preference]) -> list[str]:
+    return list(dict.fromkeys(id for one in preferences for id in one.pictures if id != AVERAGE))
+
+
+def _counted(connection: Connection, person: str) -> list[Choice]:
+    """Choices that stand, since the person last began anew."""
+    after = conversations.stated(connection, person).after
+    return [c for c in choice_rows.standing(choice_rows.of_person(connection, person)) if c.sequence > after]
 
 
 def bank_of(home: Home, grounds: Grounds) -> DrawnBank:
@@ -138,9 +179,7 @@ def _answered(connection: Connection) -> list[Answered]:
     persons = connection.execute(select(tables.conversations.c.person).distinct()).scalars()
     found = []
     for person in sorted(persons):
-        after = conversations.stated(connection, person).after
-        standing = choice_rows.standing(choice_rows.of_person(connection, person))
-        counts = {(c.payload.get("conversation"), c.payload.get("turn")) for c in standing if c.sequence > after}
+        counts = {(c.payload.get("conversation"), c.payload.get("turn")) for c in _counted(connection, person)}
         for conversation in conversations.of_person(connection, person):
             turns = conversations.turns_of(connection, conversation.id)
             way = conversations.path(turns, conversation.current or len(turns))
@@ -179,24 +218,41 @@ def _told(one: Answered, words: Mapping[str, Floats], seen: Mapping[str, Floats]
     return told
 
 
-def people_known(person: Sequence[int], told: Sequence[Told], grounds: Grounds, seed: int) -> Known:
-    """Kinds of people where there are enough of them, as many as explain picks best that they were not learned from."""
+def people_known(
+    person: Sequence[int], told: Sequence[Told], grounds: Grounds, seed: int, single: Evidence | None = None
+) -> Known:
+    """Kinds of people where there are enough of them, as many as explain choices best that they were not learned from.
+
+    Single turns teach first, and conversations fine-tune; where either has too few people, the other alone.
+    """
     nothing = Known(Heads(np.zeros((1, grounds.taste.wide)), np.zeros(1), np.ones(1)), grounds.taste.prior)
-    if len(set(person)) < FEWEST_PEOPLE or not any((step.picked != NOBODY).any() for one in told for step in one.steps):
-        return nothing
+    first = None if single is None or single.people < FEWEST_PEOPLE else capped(single, seed=seed)
+    picked = any((step.picked != NOBODY).any() for one in told for step in one.steps)
+    if len(set(person)) < FEWEST_PEOPLE or not picked:
+        return nothing if first is None else known_from(first, count_of_types(first, seed), seed=seed)
     evidence = evidence_of(told)
     picks = replace(evidence.picks, person=np.array(person)[evidence.picks.person])
     evidence = replace(evidence, people=max(person) + 1, picks=picks)
-    return known_from(evidence, count_of_types(evidence, seed), seed=seed)
+    if first is None:
+        return known_from(evidence, count_of_types(evidence, seed), seed=seed)
+    count = count_of_types(first, seed)
+    begun = fit_types(first, count, Learning(apart=float(grounds.taste.wide), seed=seed)).heads
+    return known_from(evidence, count, seed=seed, begun=begun)
 
 
 def count_of_types(evidence: Evidence, seed: int) -> int:
     """K by held-out likelihood: of `TYPES`, with `PEOPLE_A_TYPE` people a type at least."""
     counts = [count for count in TYPES if count * PEOPLE_A_TYPE <= evidence.people]
-    later = np.random.default_rng([seed, 7]).random(len(evidence.picks.person)) < HELD_OUT
+    luck = np.random.default_rng([seed, 7])
+    picked, won = (luck.random(len(part.person)) < HELD_OUT for part in (evidence.picks, evidence.pairs))
+    later = np.concatenate([picked, won])
     if len(counts) < 2 or later.all() or not later.any():
         return 1
-    history, asked = (replace(evidence, picks=evidence.picks.of(part)) for part in (~later, later))
+    nothing = np.zeros(len(evidence.scores.person), dtype=bool)
+    history = replace(evidence, picks=evidence.picks.of(~picked), pairs=evidence.pairs.of(~won))
+    asked = replace(
+        evidence, picks=evidence.picks.of(picked), pairs=evidence.pairs.of(won), scores=evidence.scores.of(nothing)
+    )
     learning = Learning(apart=float(evidence.features.shape[1]), seed=seed)
     likely = [held_out_likelihood(fit_types(history, count, learning).heads, history, asked).mean() for count in counts]
     return counts[int(np.argmax(likely))]

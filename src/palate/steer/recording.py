@@ -9,11 +9,11 @@ import numpy as np
 from palate.errors import PalateError
 from palate.steer.bank import Bank
 from palate.steer.simulating import COLUMNS, Known, Policy, Told, converse
-from palate.taste.evidence import Evidence, Picks
+from palate.taste.evidence import Evidence, Floats, Picks
 from palate.taste.influence import capped
 from palate.taste.offset import learned_spread
 from palate.taste.simulated import NOBODY, Crowd
-from palate.taste.types import Learning, fit_types
+from palate.taste.types import Learning, fine_tune, fit_types
 from palate.taste.utilities import Heads
 
 Progress = Callable[[str, int, int], None]
@@ -70,18 +70,31 @@ def learned(told: Sequence[Told], types: int, *, seed: int = 0, rounds: int = 3)
     return known_from(evidence_of(told), types, seed=seed, rounds=rounds)
 
 
-def known_from(evidence: Evidence, types: int, *, seed: int = 0, rounds: int = 3) -> Known:
-    """The same from picks; no person's count for more than a few others' do."""
+def known_from(evidence: Evidence, types: int, *, seed: int = 0, rounds: int = 3, begun: Heads | None = None) -> Known:
+    """The same from picks; no person's count for more than a few others' do.
+
+    `begun`: heads that single turns taught before, which the picks move and are held near to.
+    """
     evidence = capped(evidence, seed=seed)
     wide = evidence.features.shape[1]
-    heads = fit_types(evidence, types, Learning(apart=float(wide), seed=seed)).heads
-    slates = evidence.features.reshape(*evidence.picks.slates.shape[:2], wide)
-    rows = np.arange(len(slates))
-    others = np.ones(slates.shape[:2], dtype=bool)
-    others[rows, evidence.picks.picked] = False
-    beaten = slates[rows, evidence.picks.picked][:, None] - slates[others].reshape(len(slates), -1, wide)
-    histories = [
-        beaten[evidence.picks.person == number].reshape(-1, wide) for number in np.unique(evidence.picks.person)
-    ]
+    learning = Learning(apart=float(wide), seed=seed)
+    fitted = fit_types(evidence, types, learning) if begun is None else fine_tune(begun, evidence, learning)
+    heads = fitted.heads
     within = np.eye(wide) * float((heads.weights**2).mean() + 1.0 / wide)
-    return Known(heads, learned_spread(heads, histories, within, rounds=rounds, weight=OTHERS_WEIGHT))
+    return Known(heads, learned_spread(heads, differences(evidence), within, rounds=rounds, weight=OTHERS_WEIGHT))
+
+
+def differences(evidence: Evidence) -> list[Floats]:
+    """Of each person who chose anything (n, d): what won less what it beat, in battles and in slates."""
+    X, pairs, picks = evidence.features, evidence.pairs, evidence.picks
+    columns = X[picks.slates].mean(axis=2)
+    rows, others = np.arange(len(columns)), np.ones(columns.shape[:2], dtype=bool)
+    others[rows, picks.picked] = False
+    beaten = columns[rows, picks.picked][:, None] - columns[others].reshape(
+        len(columns), columns.shape[1] - 1, X.shape[1]
+    )
+    won = X[pairs.better] - X[pairs.worse]
+    return [
+        np.vstack([won[pairs.person == number], beaten[picks.person == number].reshape(-1, X.shape[1])])
+        for number in np.unique(np.concatenate([pairs.person, picks.person]))
+    ]
