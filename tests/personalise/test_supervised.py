@@ -13,8 +13,9 @@ import torch
 from palate.errors import PalateError
 from palate.personalise import adapters
 from palate.personalise.course import Course
+from palate.personalise.drawing import trained_folder
 from palate.personalise.histories import Windows, split_by_time
-from palate.personalise.janus import Seen, open_janus
+from palate.personalise.janus import Seen, open_janus, version_of
 from palate.personalise.memorising import nearest_share
 from palate.personalise.sft import SftConfig, batch_of, picture_loss, train_sft, without_history
 from palate.personalise.shelf import Shelf, histories_of
@@ -197,3 +198,17 @@ def test_an_adapter_that_is_not_safetensors_is_not_opened(folder: Path, tmp_path
     (tmp_path / "sft" / "sft" / "adapter_model.safetensors").rename(tmp_path / "sft" / "sft" / "adapter_model.bin")
     with pytest.raises(PalateError, match="an adapter of it is missing"):
         adapters.open_trained(tmp_path / "sft")
+
+
+def test_what_was_trained_on_other_weights_of_the_same_name_is_not_used(folder: Path, tmp_path: Path) -> None:
+    shelf, parts = shelf_of(folder)
+    home = tmp_path / "home"
+    place = home / "personalise" / "sft"
+    train_sft(shelf, parts, place, SftConfig(batch=2, rank=2, most=1, watched=0))
+    assert adapters.read_trained(place).version == version_of(folder) == shelf.janus.version
+    assert trained_folder(home, str(folder)) == place
+    values = json.loads((place / adapters.TRAINED).read_text())
+    (place / adapters.TRAINED).write_text(json.dumps({**values, "version": "0123456789ab"}))
+    assert trained_folder(home, str(folder)) is None
+    with pytest.raises(PalateError, match="it was trained on 0123456789ab"):
+        adapters.open_trained(place)

@@ -16,17 +16,27 @@ if TYPE_CHECKING:
     from palate.evaluate.report import Report
     from palate.personalise.grpo import GrpoConfig
     from palate.personalise.guard import GuardConfig
-    from palate.personalise.histories import Windows
+    from palate.personalise.histories import Collection, Windows
     from palate.personalise.janus import Seen
     from palate.personalise.opening import Networks
     from palate.personalise.reinforcing import Reinforcement
     from palate.personalise.rewards import RewardConfig
     from palate.personalise.shelf import Shelf
 
+STYLES = 8
+"""Of the hub's models, for made people: nearly five hundred pictures on the pocket hub."""
 SMALL = 100_000_000
 """Weights below which a network learns at the rates of the pocket."""
 Data = Annotated[
-    Path, typer.Option("--data", help="MovieLens with posters (u.data or ratings.csv), or PixelRec as published.")
+    Path | None,
+    typer.Option("--data", help="MovieLens with posters (u.data or ratings.csv), PixelRec, or a labels.csv."),
+]
+Planted = Annotated[
+    bool,
+    typer.Option("--planted", help="Made people whose taste is known, of the hub's own pictures, in place of --data."),
+]
+Styles = Annotated[
+    int, typer.Option("--styles", min=0, help="With --planted: of so many of the hub's models, drawn by lot; 0 is all.")
 ]
 Posters = Annotated[
     Path | None, typer.Option("--pictures", help="Where the pictures lie, named by the thing's id, if not in --data.")
@@ -69,7 +79,9 @@ def personalise(
 
 @train.command("sft")
 def sft(
-    data: Data,
+    data: Data = None,
+    planted: Planted = False,
+    styles: Styles = STYLES,
     pictures: Posters = None,
     janus: Base = None,
     seen: Annotated[
@@ -102,7 +114,8 @@ def sft(
     if seen not in ("vision", "codes"):
         raise PalateError("unknown_way", f"'{seen}' is none of vision, codes", about="seen")
     way: Seen = "codes" if seen == "codes" else "vision"
-    shelf, parts = _opened(data, pictures, janus, way, device, hub)
+    collection = _collection(data, pictures, hub, styles if planted else None)
+    shelf, parts = _opened(collection, janus, way, device, hub)
     place = out or _home(hub) / "sft"
     config = SftConfig(
         rate=rate or (4e-5 if rank == 0 else 5e-4),
@@ -124,7 +137,9 @@ def sft(
 
 @train.command("grpo")
 def grpo(
-    data: Data,
+    data: Data = None,
+    planted: Planted = False,
+    styles: Styles = STYLES,
     pictures: Posters = None,
     begin: Annotated[
         Path | None, typer.Option("--from", help="What sft trained; the home's personalise/sft by default.")
@@ -164,7 +179,8 @@ def grpo(
 
     weights = of_text(rewards)
     place, before = out or _home(hub) / "grpo", begin or _home(hub) / "sft"
-    shelf, parts = _opened(data, pictures, None, None, device, hub, before=before)
+    collection = _collection(data, pictures, hub, styles if planted else None)
+    shelf, parts = _opened(collection, None, None, device, hub, before=before)
     config, guard = _settings(shelf, settings or [], steps, seed)
     networks = Networks(clip, dino, judge, head, device)
     run, notes = _reinforcement(shelf, parts, weights, networks, unseen or [], config, guard, must=bool(rewards))
@@ -185,6 +201,7 @@ def evaluate(
         typer.Option("--planted", help="Made people whose taste is known, of --data or of the hub's own pictures."),
     ] = False,
     pictures: Posters = None,
+    styles: Styles = STYLES,
     people: Annotated[int, typer.Option("--people", min=10, help="Windows of the last tenth of time.")] = 200,
     janus: Base = None,
     clip: Annotated[str, typer.Option("--clip", help="The encoder of CTS and CIS.")] = "pocket",
@@ -218,9 +235,8 @@ def evaluate(
         raise PalateError("nothing_asked", "say on what to measure", hint="--data DIR, or --planted")
     with printing.progress(quiet=json) as progress:
         if data is None or planted:
-            answer = _planted(
-                data, PlantedDesign(people, base, (unseen or ["plain-look"])[0], device, seed), hub, place, progress
-            )
+            asked = PlantedDesign(people, base, (unseen or ["plain-look"])[0], device, seed)
+            answer = _planted(data, asked, hub, styles, place, progress)
         else:
             design = PersonaliseDesign(
                 people, base, Networks(clip, dino, judge, head, device), tuple(unseen or ()), seed=seed
@@ -230,7 +246,12 @@ def evaluate(
 
 
 def _planted(
-    data: Path | None, design: PlantedDesign, hub: str | None, place: Path, progress: Callable[[str, int, int], None]
+    data: Path | None,
+    design: PlantedDesign,
+    hub: str | None,
+    styles: int,
+    place: Path,
+    progress: Callable[[str, int, int], None],
 ) -> Report:
     from palate.evaluate.personalise_planted import evaluate_planted
     from palate.personalise.planted import pool_of_home, read_pool
@@ -239,7 +260,7 @@ def _planted(
     if data is not None:
         return evaluate_planted(read_pool(data), design, home=home_folder(hub), out=place, progress=progress)
     with studio(hub) as opened:
-        pool = pool_of_home(opened.home, opened.look)
+        pool = pool_of_home(opened.home, opened.look, styles=styles)
         return evaluate_planted(pool, design, home=opened.home.folder, out=place, progress=progress)
 
 
@@ -299,9 +320,22 @@ def _home(hub: str | None) -> Path:
     return home_folder(hub) / FOLDER
 
 
+def _collection(data: Path | None, pictures: Path | None, hub: str | None, styles: int | None) -> Collection:
+    """What `--data` says; with `styles` made people who like the hub's own pictures, less those kept for asking."""
+    from palate.personalise.planted import planted_people, pool_of_home
+    from palate.personalise.reading import read_collection
+
+    if styles is not None and data is None:
+        with studio(hub) as opened:
+            pool = pool_of_home(opened.home, opened.look, styles=styles)
+        return planted_people(pool.part(held=False))[0]
+    if data is None:
+        raise PalateError("nothing_asked", "say from what to learn", hint="--data DIR, or --planted")
+    return read_collection(data, pictures=pictures)
+
+
 def _opened(
-    data: Path,
-    pictures: Path | None,
+    collection: Collection,
     base: str | None,
     seen: Seen | None,
     device: str | None,
@@ -309,15 +343,13 @@ def _opened(
     *,
     before: Path | None = None,
 ) -> tuple[Shelf, Windows]:
-    """The data first: a wrong folder is said before a large network is opened."""
+    """The data was read before: a wrong folder is said before a large network is opened."""
     from palate.personalise import adapters
     from palate.personalise.histories import split_by_time
     from palate.personalise.janus import open_janus
-    from palate.personalise.reading import read_collection
     from palate.personalise.shelf import Shelf
     from palate.settings import home_folder, read
 
-    collection = read_collection(data, pictures=pictures)
     parts = split_by_time(collection)
     if before is None:
         janus = open_janus(base or read(home_folder(hub)).personaliser, device=device)

@@ -105,7 +105,8 @@ def evaluate_personalise(
         unscored=unscored(answers),
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
-        tables=tables_of(metrics, answers, len({window.person for window in windows}), collection.name),
+        tables=tables_of(metrics, answers, len({window.person for window in windows}), collection.name)
+        | drawn_by(drawers),
     )
     if out is not None:
         write_run(
@@ -182,6 +183,12 @@ def open_drawers(home: Path | None, base: str, device: str | None, notes: list[s
         janus, trained = adapters.open_trained(place, device=device)
         found[kind] = janus, trained.seen
     return found
+
+
+def drawn_by(drawers: Drawers) -> dict[str, list[dict[str, Any]]]:
+    """Which weights drew: a name stays when they change."""
+    rows = [{"method": name, "network": janus.name, "weights": janus.version} for name, (janus, _) in drawers.items()]
+    return {"drawn by": rows} if rows else {}
 
 
 # -- what it is worth ----------------------------------------------------------------------------------------------

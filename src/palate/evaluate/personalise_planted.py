@@ -20,7 +20,7 @@ from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
 from palate.evaluate.intervals import bootstrap, paired
-from palate.evaluate.personalise import SCENARIO, SIDE, open_drawers
+from palate.evaluate.personalise import SCENARIO, SIDE, drawn_by, open_drawers
 from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
 from palate.evaluate.report import Metric, Report, write_run
 from palate.personalise.histories import Window
@@ -129,7 +129,7 @@ def evaluate_planted(
         unscored=len(own) - len(asked),
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
-        tables=tables_of(metrics, list(shares), notes),
+        tables=tables_of(metrics, list(shares), notes) | drawn_by(drawers),
     )
     if out is not None:
         rows = [

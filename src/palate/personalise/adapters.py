@@ -32,13 +32,15 @@ WHOLE = "network"
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`kind` is sft or grpo; `adapters` are folders beside, merged in this order onto `base`."""
+    """`kind` is sft or grpo; `adapters` are folders beside, merged in this order onto `base` of that `version`."""
 
     base: str
     kind: str
     seen: Seen
     adapters: tuple[str, ...] = ()
     full: bool = False
+    version: str = ""
+    """Of the base's weights; '' in folders that were written before it was kept."""
 
 
 def add_adapter(janus: Janus, *, rank: int, alpha: float, seed: int = 0) -> None:
@@ -128,7 +130,12 @@ def read_trained(folder: Path) -> Trained:
         raise PalateError("not_trained", "nothing that was trained lies here", about=str(folder))
     try:
         return Trained(
-            str(values["base"]), values["kind"], values["seen"], tuple(values["adapters"]), bool(values["full"])
+            str(values["base"]),
+            values["kind"],
+            values["seen"],
+            tuple(values["adapters"]),
+            bool(values["full"]),
+            str(values.get("version", "")),
         )
     except KeyError as missing:
         raise PalateError("model_corrupt", f"{TRAINED} has no {missing}", about=str(folder)) from None
@@ -139,10 +146,18 @@ def open_trained(folder: Path, *, device: str | None = None) -> tuple[Janus, Tra
     trained = read_trained(folder)
     whole = folder / WHOLE
     janus = open_janus(str(whole) if whole.is_dir() else trained.base, device=device)
-    janus.name = trained.base
+    if not whole.is_dir() and trained.version not in ("", janus.version):
+        said = f"it was trained on {trained.version} of {trained.base}, and {janus.version} is here"
+        raise PalateError("trained_elsewhere", said, about=str(folder), hint="train again")
+    janus.name, janus.version = trained.base, trained.version or janus.version
     for name in trained.adapters:
         _merge_from(janus, folder / name)
     return janus, trained
+
+
+def is_for(trained: Trained, base: str, here: str | None) -> bool:
+    """Whether it stands on this network, and on the weights of it that are `here` (None: nobody knows)."""
+    return trained.base == base and (trained.full or here is None or trained.version in ("", here))
 
 
 def _merge_from(janus: Janus, folder: Path) -> None:

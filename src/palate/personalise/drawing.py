@@ -14,11 +14,12 @@ from PIL import Image
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Drawing, Picture, Prompt, digest
+from palate.encoders.places import find_folder
 from palate.errors import PalateError
 from palate.people import holdings, persons
 from palate.personalise import adapters
 from palate.personalise.histories import LENGTH
-from palate.personalise.janus import Janus, Seen, open_janus
+from palate.personalise.janus import Janus, Seen, open_janus, version_of
 from palate.personalise.reading import own_collection
 from palate.personalise.sampling import GUIDANCE, sample
 from palate.personalise.shelf import Shelf
@@ -55,12 +56,21 @@ class Drawn:
 
 
 def trained_folder(home: Path, base: str, kind: str | None = None) -> Path | None:
-    """What was trained in this home for this network: what `kind` says, else GRPO's, else SFT's, else nothing."""
-    for name in (kind,) if kind else KINDS:
-        place = home / FOLDER / name
-        if (place / adapters.TRAINED).is_file() and adapters.read_trained(place).base == base:
-            return place
-    return None
+    """What was trained in this home for this network: what `kind` says, else GRPO's, else SFT's, else nothing.
+
+    What was trained on other weights of the same name does not count.
+    """
+    places = [home / FOLDER / name for name in ((kind,) if kind else KINDS)]
+    there = [place for place in places if (place / adapters.TRAINED).is_file()]
+    here = _version_here(base) if there else None
+    return next((place for place in there if adapters.is_for(adapters.read_trained(place), base, here)), None)
+
+
+def _version_here(base: str) -> str | None:
+    try:
+        return version_of(find_folder(base, kind="janus"))
+    except PalateError:
+        return None
 
 
 def open_drawer(home: Path, base: str, *, device: str | None = None) -> tuple[Janus, str | None, Seen]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
+from palate.catalogue.records import digest
 from palate.encoders.places import find_folder, read_config, require_sound
 from palate.encoders.preprocessing import Preprocessing, read_preprocessing
 from palate.encoders.running import best_device
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Seen = Literal["vision", "codes"]
 PICTURES_AT_A_TIME = 64
+SAMPLED, SAMPLE_BYTES = 64, 4096
 
 
 class Liked(NamedTuple):
@@ -55,9 +57,16 @@ class Janus:
     """The network with its tokenizer, on its device. Its reading half and its codes are never trained here."""
 
     def __init__(
-        self, name: str, network: Any, words: Any, preprocessing: Preprocessing, *, device: str | None = None
+        self,
+        name: str,
+        network: Any,
+        words: Any,
+        preprocessing: Preprocessing,
+        *,
+        device: str | None = None,
+        version: str = "",
     ) -> None:
-        self.name, self.words, self.preprocessing = name, words, preprocessing
+        self.name, self.words, self.preprocessing, self.version = name, words, preprocessing, version
         self.device = device or best_device()
         self.network = network.to(self.device).eval()
         self.network.model.vision_model.requires_grad_(False)
@@ -229,7 +238,24 @@ def open_janus(name: str, *, device: str | None = None) -> Janus:
     with quietly():
         words = AutoTokenizer.from_pretrained(folder, **safely)
         network = JanusForConditionalGeneration.from_pretrained(folder, use_safetensors=True, dtype=kind, **safely)
-    return Janus(name, network, words, preprocessing_of(folder, config), device=device)
+    return Janus(name, network, words, preprocessing_of(folder, config), device=device, version=version_of(folder))
+
+
+def version_of(folder: Path) -> str:
+    """Which weights a folder holds: 12 characters of a hash of their sizes and of `SAMPLED` places in each file.
+
+    A name such as `pocket` stays when its weights change, and what was trained on the earlier ones is worth nothing
+    then. Any training changes nearly every weight, so that a sample tells, and 15 GB need not be read.
+    """
+    found = []
+    for path in sorted(folder.glob("*.safetensors")):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            for place in range(SAMPLED):
+                file.seek(size * place // SAMPLED)
+                found.append(file.read(SAMPLE_BYTES))
+        found.append(str(size).encode())
+    return digest(*found)[:12]
 
 
 def preprocessing_of(folder: Path, config: dict[str, Any]) -> Preprocessing:

@@ -109,12 +109,21 @@ def read_pool(folder: Path) -> Pool:
     return Pool(folder.name, tuple(items), tuple(labels), tuple(sources))
 
 
-def pool_of_home(home: Home, look: Callable[[Sequence[str]], dict[str, Path]], *, most: int = 4000) -> Pool:
-    """A hub's own drawings: style is the model that drew, topic the prompt's tag, colour the ink's. Some at random."""
+def pool_of_home(
+    home: Home, look: Callable[[Sequence[str]], dict[str, Path]], *, styles: int = 0, most: int = 4000
+) -> Pool:
+    """A hub's own drawings: style is the model that drew, topic the prompt's tag, colour the ink's. Some at random.
+
+    Pictures that a hub knows by their keys alone are drawn for this, which takes its time: `styles` models, drawn by
+    lot, have all of theirs looked at (0: every model).
+    """
     with home.read() as connection:
         rows = {row.picture_id: row for row in picture_rows.evidence(connection)}
-        ids = [str(id) for id in np.random.default_rng(0).permutation(sorted(rows))[:most]]
         prompts = picture_rows.prompts(connection)
+    models = np.random.default_rng(0).permutation(sorted({row.model_id for row in rows.values()}))
+    chosen = set(models[: styles or None].tolist())
+    known = sorted(id for id, row in rows.items() if row.model_id in chosen)
+    ids = [str(id) for id in np.random.default_rng(0).permutation(known)[:most]]
     files = look(ids)
     there = [id for id in ids if id in files]
     if not there:

@@ -73,7 +73,13 @@ def train_grpo(
     adapters.add_adapter(janus, rank=config.rank, alpha=config.alpha, seed=config.seed)
     weights = adapters.learning(janus)
     optimiser = torch.optim.AdamW(weights.values(), lr=config.rate, betas=(0.9, 0.99), weight_decay=0.0)
-    asked = {"base": janus.name, "seen": run.shelf.seen, **asdict(config), **_prefixed("reward", run.weights)}
+    asked = {
+        "base": janus.name,
+        "version": janus.version,
+        "seen": run.shelf.seen,
+        **asdict(config),
+        **_prefixed("reward", run.weights),
+    }
     course = Course(out, weights, optimiser, {**asked, **_prefixed("guard", run.guard)})
     ordered = in_order(run.shelf, run.windows) if config.curriculum else list(run.windows)
     begin = course.begin(resume=resume)
@@ -231,7 +237,9 @@ def _save(run: Reinforcement, out: Path, before: Path | None) -> None:
     earlier = adapters.read_trained(before) if before is not None else None
     names = (*(earlier.adapters if earlier else ()), "grpo")
     base = earlier.base if earlier else run.shelf.janus.name
-    adapters.save_trained(run.shelf.janus, out, adapters.Trained(base, "grpo", run.shelf.seen, names), before=before)
+    version = earlier.version if earlier else run.shelf.janus.version
+    trained = adapters.Trained(base, "grpo", run.shelf.seen, names, version=version)
+    adapters.save_trained(run.shelf.janus, out, trained, before=before)
 
 
 def _prefixed(prefix: str, config: Any) -> Row:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.personalise.janus import Janus, Told, guided
+from palate.personalise.prefix import go_on, read_prefix
 
 if TYPE_CHECKING:
     import torch
@@ -40,10 +41,10 @@ def sample(
     mask = told.mask.repeat(len(branches), 1)
     codes, log_probs = [], []
     with torch.no_grad():
-        read = language(inputs_embeds=torch.cat(branches), attention_mask=mask, use_cache=True)
-        cache, states = read.past_key_values, read.last_hidden_state[:, -1].repeat_interleave(group, 0)
-        cache.batch_repeat_interleave(group)
-        mask = mask.repeat_interleave(group, 0)
+        states, prefix = read_prefix(
+            language, torch.cat(branches), mask, group=group, most=max(janus.codes_a_picture - 1, 1)
+        )
+        states = states.repeat_interleave(group, 0)
         for place in range(janus.codes_a_picture):
             scores = head(states).float().chunk(len(branches))
             mixed = scores[0] if len(scores) == 1 else guided(scores[0], scores[1], guidance)
@@ -52,13 +53,6 @@ def sample(
             codes.append(chosen)
             log_probs.append(likely.gather(1, chosen))
             if place + 1 < janus.codes_a_picture:
-                mask = torch.cat([mask, torch.ones_like(mask[:, :1])], 1)
                 next_in = janus.network.prepare_embeddings_for_image_generation(chosen).to(told.embedded.dtype)
-                answer = language(
-                    inputs_embeds=next_in.repeat(len(branches), 1, 1),
-                    attention_mask=mask,
-                    past_key_values=cache,
-                    use_cache=True,
-                )
-                states = answer.last_hidden_state[:, -1]
+                states = go_on(prefix, next_in[:, 0].repeat(len(branches), 1))
     return Sampled(torch.cat(codes, 1), torch.cat(log_probs, 1))

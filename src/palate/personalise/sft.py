@@ -91,7 +91,9 @@ def train_sft(
     frugally(janus, config.frugal)
     weights = adapters.learning(janus)
     optimiser = torch.optim.AdamW(weights.values(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.0)
-    course = Course(out, weights, optimiser, {"base": base, "seen": shelf.seen, **asdict(config)})
+    course = Course(
+        out, weights, optimiser, {"base": base, "version": janus.version, "seen": shelf.seen, **asdict(config)}
+    )
     memory = Memory(shelf, parts, config.watched)
     steps = config.steps(len(parts.train))
     for step in range(course.begin(resume=resume), steps):
@@ -104,7 +106,8 @@ def train_sft(
         say(row)
         if (step + 1) % config.every == 0 or step + 1 == steps:
             course.keep(step + 1)
-    trained = adapters.Trained(base, "sft", shelf.seen, () if config.rank == 0 else ("sft",), full=config.rank == 0)
+    names = () if config.rank == 0 else ("sft",)
+    trained = adapters.Trained(base, "sft", shelf.seen, names, full=config.rank == 0, version=janus.version)
     frugally(janus, False)
     adapters.save_trained(janus, out, trained)
     return course.rows()[-1]
