@@ -247,7 +247,7 @@ class Studio:
     def recommend(self, *, person: str = "me", by: str = "itemknn", of: str = "pictures", top: int = 10) -> Ranking:
         from palate.recommend.asking import recommend
 
-        return recommend(self.home, encoder=self.settings.encoder, person=person, by=by, of=of, top=top)
+        return recommend(self.home, encoder=self.settings.encoder, person=person, by=by, of=of, top=top, whole=True)
 
     def _question(
         self, asked: Asked, base: str | None, tags: Sequence[str], safe: str | None, *, by: str, top: int

@@ -7,6 +7,9 @@ choice being left out of what the model is asked with. 0.5 is chance; THREATS as
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,7 +17,7 @@ from palate.evaluate.crowds import Crowd
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.poisoning import METHODS, auc_interval, ndcg, scored
 from palate.evaluate.report import Metric
-from palate.recommend.blurred import BlurredEase
+from palate.recommend.blurred import BlurredEase, BlurredKNN
 from palate.recommend.histories import Histories, Items
 from palate.recommend.influence import guarded
 from palate.recommend.protocol import Recommender
@@ -24,6 +27,8 @@ from palate.taste.types import Learning, fit_types
 from palate.taste.utilities import Heads, person_logs
 
 Floats = NDArray[np.float64]
+BLURRED: Mapping[str, Callable[..., Recommender]] = {"ease-blurred": BlurredEase, "itemknn-blurred": BlurredKNN}
+"""The second is what others may ask of the service from 300 people on (`palate.recommend.asking.learned`)."""
 LEFT_OUT = 10
 """Choices of one person that are tried."""
 LIST = 20
@@ -38,11 +43,12 @@ def of_recommenders(crowd: Crowd, people: int, seed: int = 0) -> dict[str, Metri
     """A metric a method, with at most `people` members and as many others asked about."""
     members, others, attackers = thirds(len(crowd.histories), seed)
     metrics: dict[str, Metric] = {}
-    for name, make in {**METHODS, "ease-blurred": BlurredEase}.items():
-        for safe in (False,) if name == "ease-blurred" else (False, True):
+    for name, make in {**METHODS, **BLURRED}.items():
+        for safe in (False,) if name in BLURRED else (False, True):
             parts = [[crowd.histories[at] for at in part] for part in (members, attackers)]
             learning = [guarded(part, crowd.items) if safe else part for part in parts]
-            makers = (make, make) if make is not BlurredEase else (BlurredEase, strangers_blur)
+            # The attacker's own blur is another one: nobody tells them the seed of the noise.
+            makers = (make, partial(BLURRED[name], seed=1)) if name in BLURRED else (make, make)
             known, shadow = (one().fit(part, crowd.items) for one, part in zip(makers, learning, strict=True))
             title = f"{name}:guarded" if safe else name
             for seen, access in ((None, "scores"), (LIST, "lists")):
@@ -57,19 +63,17 @@ def of_recommenders(crowd: Crowd, people: int, seed: int = 0) -> dict[str, Metri
     return metrics
 
 
-def strangers_blur() -> Recommender:
-    """The attacker's own: nobody tells them the seed of the noise."""
-    return BlurredEase(seed=1)
-
-
 def cost_of_blur(crowd: Crowd, seed: int = 0) -> dict[str, Metric]:
-    """What blurred counts cost everybody in NDCG@10 on what they chose next, beside EASE as it is."""
-    plain, blurred = (ndcg(scored(make, crowd, (), False), crowd) for make in (METHODS["ease"], BlurredEase))
-    return {
-        "ease-blurred/ndcg@10": bootstrap(blurred, seed=seed),
-        "ease/ndcg@10": bootstrap(plain, seed=seed),
-        "ease-blurred-ease/ndcg@10": paired(blurred, plain, seed=seed),
-    }
+    """What blurred counts cost everybody in NDCG@10 on what they chose next, beside the same method as it is."""
+    metrics = {}
+    for plain, blurred in (("ease", "ease-blurred"), ("itemknn", "itemknn-blurred")):
+        as_it_is, safe = (ndcg(scored(make, crowd, (), False), crowd) for make in (METHODS[plain], BLURRED[blurred]))
+        metrics |= {
+            f"{blurred}/ndcg@10": bootstrap(safe, seed=seed),
+            f"{plain}/ndcg@10": bootstrap(as_it_is, seed=seed),
+            f"{blurred}-{plain}/ndcg@10": paired(safe, as_it_is, seed=seed),
+        }
+    return metrics
 
 
 def explained(recommender: Recommender, histories: Histories, items: int, seen: int | None = None) -> Floats:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +22,9 @@ from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 from palate.find.requirement import space_of_home
 from palate.ranking import Ranked, Ranking, Reason
+from palate.recommend.blurred import BlurredKNN
 from palate.recommend.content import content_of
-from palate.recommend.histories import Histories, Scores, counts_of
+from palate.recommend.histories import Histories, Scores, State, counts_of
 from palate.recommend.influence import guarded
 from palate.recommend.methods import METHODS, Content, Method
 from palate.recommend.protocol import Recommender
@@ -34,6 +37,14 @@ LATEST = 30
 FEW_PEOPLE = 2000
 CROWD = 20
 """People from which on it can be told who is more alike than people are; fewer know one another."""
+BLUR = 300
+"""People from which on blurred counts say more than their noise."""
+MOST_BLURRED = 4000
+"""Chosen things that all pairs of can be blurred."""
+SECRET = secrets.randbits(63)
+"""Of the noise, as long as this process lives: one blur for all who ask, and nobody can work it out."""
+BY_LOOKS = "it goes by what looks like your own choices: what others chose is told to nobody"
+BY_BLUR = "what others chose counts blurred, so that nobody can be told from it"
 REASONS = 2
 NOTHING: Content = MappingProxyType({})
 
@@ -64,8 +75,11 @@ class Things:
         return self.histories[self.people.index(person)]
 
 
-def recommend(home: Home, *, encoder: str, person: str, by: str, of: str, top: int) -> Ranking:
-    """Things that the person did not choose yet, best first, each with the choices that speak for it."""
+def recommend(home: Home, *, encoder: str, person: str, by: str, of: str, top: int, whole: bool = False) -> Ranking:
+    """Things that the person did not choose yet, best first, each with the choices that speak for it.
+
+    `whole`: learned from everybody's choices as they are, for whoever may read them all; else as others may ask it.
+    """
     began = time.perf_counter()
     if by not in METHODS:
         raise PalateError("unknown_method", f"'{by}' is none of {', '.join(METHODS)}", about="by")
@@ -75,20 +89,72 @@ def recommend(home: Home, *, encoder: str, person: str, by: str, of: str, top: i
     with home.read() as connection:
         found, liked = likeness(connection, space, of), choices.likings(connection)
         disliked = choices.disliked_pictures(connection, person)
-    answer = ranked(learned(found, liked, by), person, by=by, hidden=disliked, top=top)
+    scorer = learned_whole(found, liked, by) if whole else learned(found, liked, by)
+    answer = ranked(scorer, person, by=by, hidden=disliked, top=top)
     return replace(answer, took_ms=(time.perf_counter() - began) * 1000)
 
 
-def learned(found: Likeness, liked: Mapping[str, Sequence[str]], by: str) -> Scorer:
+def learned_whole(found: Likeness, liked: Mapping[str, Sequence[str]], by: str) -> Scorer:
     """A method that has learned from what everybody chose."""
-    things = arranged(found.ids, found.names, found.look, found.chose(liked), found.content)
+    return _whole(_things(found, liked), by)
+
+
+def learned(found: Likeness, liked: Mapping[str, Sequence[str]], by: str) -> Scorer:
+    """What others may ask (THREATS T26): nobody is told who chose what, unless so few are here that they know it.
+
+    From `CROWD` people on others' choices teach nothing, and things go by how they look beside one's own; from `BLUR`
+    people on they teach through blurred counts, whatever the method that was asked for.
+    """
+    things = _things(found, liked)
+    people = len(things.people)
+    if people < CROWD:
+        return _whole(things, by)
+    if people < BLUR or things.chosen > MOST_BLURRED:
+        return Scorer(Looks(things.look), things, reads=True, counts=np.zeros(things.chosen), note=BY_LOOKS)
+    recommender = BlurredKNN(seed=SECRET).fit(taught(things, things.chosen), things.chosen)
+    return Scorer(recommender, things, counts=recommender.counts, note=BY_BLUR)
+
+
+def _things(found: Likeness, liked: Mapping[str, Sequence[str]]) -> Things:
+    return arranged(found.ids, found.names, found.look, found.chose(liked), found.content)
+
+
+def _whole(things: Things, by: str) -> Scorer:
     return Scorer(fitted(METHODS[by], things), things, reads=bool(METHODS[by].content))
+
+
+@dataclass
+class Looks:
+    """Things that look like the history's: learned from nobody."""
+
+    look: NDArray[np.float32]
+    """(n, d) unit vectors."""
+
+    def fit(self, histories: Histories, items: int) -> Self:
+        del histories, items
+        return self
+
+    def score(self, histories: Histories) -> Scores:
+        """(m, n) the mean cosine to a history's things, what is unlike counting nothing."""
+        means = [self.look[one].mean(axis=0) if len(one) else np.zeros(self.look.shape[1]) for one in histories]
+        scores: Scores = np.maximum(np.asarray(means, np.float32) @ self.look.T, 0.0)
+        return scores
+
+    def state(self) -> State:
+        return {"look": self.look}
+
+    def restore(self, state: State) -> Self:
+        self.look = state["look"]
+        return self
 
 
 def ranked(scorer: Scorer, person: str, *, by: str, hidden: Sequence[str], top: int) -> Ranking:
     """What the person did not choose yet and is not hidden, best first."""
     things = scorer.things
     history = things.history_of(person)
+    if not len(history) and not scorer.counts.any():
+        hint = "`palate choose PICTURE --as like`, or ask with words: `palate find`"
+        raise PalateError("nothing_chosen", f"nothing is known of {person} yet", hint=hint)
     scores = scorer.scores(history)[0]
     new = np.ones(len(scores), dtype=bool)
     new[history] = False
@@ -101,7 +167,7 @@ def ranked(scorer: Scorer, person: str, *, by: str, hidden: Sequence[str], top: 
         for place, at in enumerate(order)
     )
     warnings = () if len(history) else (f"nothing is known of {person} yet: this is what most people chose",)
-    return Ranking(by, rows, warnings=warnings)
+    return Ranking(by, rows, warnings=(*warnings, scorer.note) if scorer.note else warnings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,11 +259,21 @@ class Scorer:
     Methods that read the things themselves score all of them. Somebody without choices gets what most people chose.
     """
 
-    def __init__(self, recommender: Recommender, things: Things, *, reads: bool = False) -> None:
+    def __init__(
+        self,
+        recommender: Recommender,
+        things: Things,
+        *,
+        reads: bool = False,
+        counts: NDArray[np.float64] | None = None,
+        note: str = "",
+    ) -> None:
         self.recommender, self.things = recommender, things
         self.reads = reads
         """Whether the method reads the things themselves."""
-        self.counts = counts_of(things.histories, things.chosen)
+        self.counts = counts_of(things.histories, things.chosen) if counts is None else counts
+        """(chosen,) how many people chose each, so far as this may say it."""
+        self.note = note
         warm, cold = things.look[: things.chosen], things.look[things.chosen :]
         alike = np.maximum(cold @ warm.T, 0.0)
         if things.chosen > ALIKE:
@@ -245,6 +321,8 @@ def _usual(scorer: Scorer, at: int) -> Reason:
     """Why somebody of whom nothing is known is shown it."""
     if at >= scorer.things.chosen:
         return Reason("nobody chose it yet, but it looks like what people chose", 0.0)
+    if scorer.note:
+        return Reason("many people chose it", 0.0)
     count, people = int(scorer.counts[at]), len(scorer.things.people)
     return Reason(f"{count} of {people} {'person' if people == 1 else 'people'} chose it", 0.0)
 

@@ -19,11 +19,13 @@ SCENARIO = Scenario(
     run=run,
     headline=(
         "ease:scores/membership_auc",
-        "ease-blurred:scores/membership_auc",
+        "itemknn:lists/membership_auc",
+        "itemknn-blurred:lists/membership_auc",
         "itemknn:given/true_reasons",
         "rows/left_behind",
         "push:10%:itemknn/rank_shift",
         "push:10%:itemknn:guarded/rank_shift",
     ),
-    sizes=(Size(40, 28.0), Size(100, 35.0), Size(300, 70.0)),
+    version=2,
+    sizes=(Size(15, 16.0), Size(40, 28.0), Size(100, 35.0), Size(300, 70.0)),
 )
