@@ -20,7 +20,7 @@ from palate.evaluate.measures import ASPECTS, MEASURES, measure_of
 from palate.evaluate.page import read_suite, write_page
 from palate.evaluate.report import Report
 from palate.evaluate.scenario import Scenario, Size, Specification, named, scenario_in, shipped
-from palate.evaluate.suite import Outcome, evaluate_all, leaving_orderly, run_one, sizes_of, stopped
+from palate.evaluate.suite import Outcome, State, evaluate_all, felt, leaving_orderly, run_one, sizes_of, stopped
 
 TEXT = """
 import time
@@ -92,9 +92,20 @@ def test_a_budget_makes_all_small_first_and_then_what_there_is_room_for() -> Non
 def test_each_gets_its_share_of_the_time_that_is_left() -> None:
     assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}) == pytest.approx(25)
     assert limit("b", 80, {"b": Size(1, 30)}) == 80
-    # Eight times slower: twice the 80 seconds it needs there, not its quarter; and half of what there is at most.
+    # Eight times slower: twice the 80 seconds it needs there, not its quarter; half of what there is at most, or what
+    # it needs and half as much again.
     assert limit("a", 400, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 160
-    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 50
+    assert limit("a", 200, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 120
+    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 100
+    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 3.0) == 50
+
+
+def test_how_slow_the_machine_is_the_last_one_that_worked_says() -> None:
+    def after(seconds: float, cpu: float, state: State = "done") -> float:
+        return felt(Outcome("a", state, record={"cost": {"seconds": seconds, "cpu_s": cpu}}), 4.0)
+
+    assert [after(30, 10), after(9, 10), after(30, 0.5), after(30, 10, "kept")] == [3.0, 1.0, 4.0, 4.0]
+    assert felt(Outcome("a", "stopped"), 4.0) == 4.0
     assert limit("b", 100, {"b": Size(1, 30)}, 8.0) == 100
 
 

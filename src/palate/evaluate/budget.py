@@ -57,9 +57,11 @@ def limit(name: str, left: float, waiting: Mapping[str, Size], slowness: float =
     """Seconds that a scenario may take of those `left`: its share of what it and the others still to come need.
 
     On a slow machine twice what it needs there, though others wait: a few that are whole say more than many cut off.
-    But no more than half of what is left while others wait: one that never ends must not leave them all nothing.
+    But no more than half of what is left while others wait, unless it needs more: one that never ends must not leave
+    them all nothing.
     """
     own = waiting[name].seconds
     share = left * own / sum(size.seconds for size in waiting.values())
-    most = left if len(waiting) == 1 else max(left / 2, share)
-    return min(most, max(share, 2 * slowness * own))
+    needed = slowness * own
+    most = left if len(waiting) == 1 else max(left / 2, share, min(1.5 * needed, left))
+    return min(most, max(share, 2 * needed))

@@ -99,6 +99,7 @@ def evaluate_all(
             continue
         progress(f"{name}: {sizes[name].cases} of {scenario.all_cases} cases")
         found[name] = _one(path, scenario, specification, max(seconds_for, 1.0), apart=apart)
+        slow = felt(found[name], slow)
         if found[name].state not in ("done", "kept"):
             progress(f"{name} {found[name].state}: {found[name].why}")
     outcomes = [found[scenario.name] for scenario in scenarios]
@@ -138,7 +139,8 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
     kept = read_outcome(asked.out, identity(scenario, asked)) if asked.out else None
     if kept is not None:
         return replace(kept, of=scenario.all_cases)
-    code = ""
+    assert asked.out is not None
+    code, late = "", False
     if not apart:
         run_here(path, asked)
     else:
@@ -150,13 +152,12 @@ def _one(path: str, scenario: Scenario, asked: Specification, seconds: float, *,
                 worker.join(seconds)
             finally:
                 late = end(worker)
-        if late:
-            return stopped(scenario, asked, seconds)
         code = f" (exit code {worker.exitcode})" if worker.exitcode else ""
-    assert asked.out is not None
-    done = read_outcome(asked.out, identity(scenario, asked))
+    done = read_outcome(asked.out, identity(scenario, asked))  # even if it was ended while it was leaving
     if done is not None:
         return replace(done, state="done", of=scenario.all_cases)
+    if late:
+        return stopped(scenario, asked, seconds)
     lacks = (asked.out / LACKS).is_file()
     said = _said(asked.out / (LACKS if lacks else ERROR)) or f"its process ended without an answer{code}"
     return Outcome(scenario.name, "left out" if lacks else "failed", said, asked.cases, scenario.all_cases)
@@ -329,6 +330,12 @@ def slowness(work: float = 0.2) -> float:
     while time.process_time() - worked < work:
         sum(range(10_000))
     return max((time.perf_counter() - began) / work, 1.0)
+
+
+def felt(outcome: Outcome, before: float) -> float:
+    """How slow the machine was for the scenario that ended last, where it worked for long enough to tell."""
+    cost = (outcome.record or {}).get("cost", {}) if outcome.state == "done" else {}
+    return max(cost["seconds"] / cost["cpu_s"], 1.0) if cost.get("cpu_s", 0.0) >= 1.0 else before
 
 
 def peak_megabytes() -> float:

@@ -8,14 +8,19 @@ from palate.evaluate.report import Report
 from palate.evaluate.scenario import Scenario, Size, Specification
 
 FEATURES = "gemrec/clip_vit_l14.npz"
-PEOPLE = 100
+PEOPLE = 50
+"""Made people a split, at most twice as many."""
 
 
 def run(asked: Specification) -> Report:
     from palate.evaluate.gemrec import evaluate_gemrec
     from palate.evaluate.gemrec_people import evaluate_home
 
-    own = None if asked.hub is None else evaluate_home(asked.hub, people=PEOPLE, seed=asked.seed, out=asked.out)
+    own = (
+        None
+        if asked.hub is None
+        else evaluate_home(asked.hub, people=min(PEOPLE * asked.cases, 2 * PEOPLE), seed=asked.seed, out=asked.out)
+    )
     if asked.data is None or not (asked.data / FEATURES).exists():
         assert own is not None
         return own
@@ -41,5 +46,5 @@ SCENARIO = Scenario(
     headline=("style/top1@1", "pmi/top1@1", "find/spearman", "hub:two-stage:gre/pleased@8", "hub:dice/pleased@8"),
     sizes=(Size(1, 30.0), Size(2, 45.0), Size(5, 90.0)),
     needs=(f"hub|{FEATURES}",),
-    version=2,
+    version=3,
 )

@@ -27,5 +27,5 @@ SCENARIO = Scenario(
     aspects=("accuracy",),
     asks="whether made people end with pictures that they truly like better, by policy",
     run=run,
-    sizes=(Size(50, 20.0), Size(150, 60.0), Size(500, 200.0)),
+    sizes=(Size(30, 12.0), Size(50, 20.0), Size(150, 60.0), Size(500, 200.0)),
 )
