@@ -55,7 +55,7 @@ def fairllm(
     what its person truly likes, in order.
     """
     metrics: dict[str, Metric] = {}
-    rows = []
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
     neutral = {wish: list(lister(wish)) for wish in wishes}
     for attribute, values in SENSITIVE.items():
         lists = {value: {wish: list(lister(told(wish, value))) for wish in wishes} for value in values}
@@ -66,10 +66,11 @@ def fairllm(
                 clusters=[w for _ in values for w in wishes],
                 seed=seed,
             )
-            means = {value: float(np.mean(each)) for value, each in of_value.items()}
             for kind, measure in (("snsr", snsr), ("snsv", snsv)):
                 metrics[f"{attribute}:{name}/{kind}"] = spread_over(of_value, measure, seed)
-            rows.append({"attribute": attribute, "likeness": name, **{v: round(m, 4) for v, m in means.items()}})
+            for value, each in of_value.items():
+                row = rows.setdefault((attribute, value), {"attribute": attribute, "says": value})
+                row[name] = round(float(np.mean(each)), 4)
         if liked is not None:
             fits = [jaccard_at(list(liked[w]), lists[v][w], FIRST) for v in values for w in wishes]
             metrics[f"{attribute}/true_preference"] = bootstrap(
@@ -78,7 +79,7 @@ def fairllm(
     if liked is not None:
         own = [jaccard_at(list(liked[wish]), neutral[wish], FIRST) for wish in wishes]
         metrics["neutral/true_preference"] = bootstrap(own, seed=seed)
-    return metrics, rows
+    return metrics, list(rows.values())
 
 
 def spread_over(

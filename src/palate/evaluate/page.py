@@ -23,6 +23,10 @@ MOST_PLOTTED = 20
 MOST_METHODS, MOST_KINDS = 16, 5
 """Of the table of methods by measures; all of them are in the folded one."""
 MOST_PICTURES = 12
+MOST_NAMED = 4
+APART = ("fairness", "privacy", "robustness", "social", "content", "transparency", "autonomy")
+COMPARED = ("accuracy", "people", "longitudinal")
+"""Aspects by which one method is taken and another is not; what is fair or held is no contest of methods."""
 YARDSTICKS = ("floor", "ceiling", "what people said", "people")
 LARGEST = 600_000
 """Bytes of a picture that is put into the page."""
@@ -50,7 +54,8 @@ a { color: var(--mark) } dt { font-weight: 600 } dd { margin: 0 0 .3rem 1rem }
 @media (max-width: 40rem) { .cards tr:first-child { display: none }
   .cards tr { display: block; padding: .4rem 0; border-bottom: 1px solid var(--line) }
   .cards th, .cards td { display: block; border: 0; padding: .1rem 0; white-space: normal } }
-td .ci { color: var(--soft); font-size: .85em } .best { font-weight: 600 }
+.verdict { border-left: 3px solid var(--mark); padding-left: .7rem }
+b .ci { font-weight: 400 } td .ci { color: var(--soft); font-size: .85em } .best { font-weight: 600 }
 """
 
 
@@ -100,8 +105,9 @@ def _overview(outcomes: Sequence[Outcome], known: Mapping[str, Scenario]) -> str
         )
     head = "<tr><th>scenario</th><th>cases</th><th>what came out first</th><th>numbers by aspect</th></tr>"
     return (
-        "<p>Every number has its 95 % interval, over the cases that were asked. What each means stands "
-        "<a href='#words'>at the end</a>.</p>"
+        "<p>A row a scenario. Every number has its 95 % interval, over the cases that were asked; ↑ more is better, ↓ "
+        "less is better. What each means stands <a href='#words'>at the end</a>, which method to take in its "
+        "section.</p>"
         f"<div class=wide><table class=cards>{head}{''.join(rows)}</table></div>"
     )
 
@@ -110,11 +116,13 @@ def _leads(outcome: Outcome, scenario: Scenario | None) -> str:
     """A scenario's headline, so far as it was measured, else who leads."""
     own = scenario.measures if scenario else {}
     metrics = {name: read_metric(row) for name, row in (outcome.summary or {})["metrics"].items()}
-    named = [name for name in (scenario.headline if scenario else ()) if name in metrics]
-    if not named:
+    words = {name: said for name, said in (scenario.headline if scenario else {}).items() if name in metrics}
+    if not words:
         return _leader(outcome, own)
     return "<br>".join(
-        f"{html.escape(name)} {_arrow(measure_of(name, own))} {_with_interval(metrics[name])}" for name in named
+        f"<span title='{html.escape(name)}'>{html.escape(said)}</span> "
+        f"{_arrow(measure_of(name, own))} <b>{_with_interval(metrics[name])}</b>"
+        for name, said in words.items()
     )
 
 
@@ -127,8 +135,33 @@ def _leader(outcome: Outcome, own: Mapping[str, Measure]) -> str:
             continue
         name = _best(found, measure)
         if name:
-            said = f"{html.escape(name)}: {html.escape(kind)} {_arrow(measure)} {_with_interval(found[name])}"
+            said = f"{html.escape(name)}: {html.escape(kind)} {_arrow(measure)} <b>{_with_interval(found[name])}</b>"
             return f"{said} <span class=soft>of {len(found)}</span>"
+    return ""
+
+
+def verdict(metrics: Mapping[str, Metric], own: Mapping[str, Measure]) -> str:
+    """Which method to take and why, in a sentence: who is first by the first measure that ranks methods, and who may be
+    as good (an interval that overlaps the first one's). Nothing where methods are not what is compared."""
+    for kind in shared_kinds(metrics):
+        measure = measure_of(kind, own)
+        if measure is None or measure.aspect not in COMPARED or measure.better == "neither":
+            continue
+        found = {name: one for name, one in _by_method(metrics, kind).items() if _is_method(name, metrics, kind)}
+        first = _best(found, measure)
+        if len(found) < 2 or not first:
+            continue
+        best = found[first]
+        near = [
+            name
+            for name, one in found.items()
+            if name != first and one.ci95[0] <= best.ci95[1] and best.ci95[0] <= one.ci95[1]
+        ]
+        said = f"By {kind} ({measure.cites}) {first} is first of {len(found)}, {best.value:.3g}"
+        if not near:
+            return f"{said}, and no interval of the others reaches it: take it."
+        rest = f"{', '.join(near[:MOST_NAMED])}{' and more' if len(near) > MOST_NAMED else ''}"
+        return f"{said}; {rest} may be as good, since their intervals overlap: ask more cases, or take the cheapest."
     return ""
 
 
@@ -192,6 +225,8 @@ def _section(outcome: Outcome, scenario: Scenario | None, folder: Path) -> str:
     parts.append(f"<p class=soft>{html.escape(_cost(outcome))}</p>")
     for need, why in outcome.summary.get("left_out", {}).items():
         parts.append(f"<p class=soft>Not measured: {html.escape(f'{need}: {why}')}.</p>")
+    if said := verdict(metrics, own):
+        parts.append(f"<p class=verdict>{html.escape(said)}</p>")
     parts += [_methods(metrics, own)]
     parts += [_table(title, rows) for title, rows in outcome.summary["tables"].items() if rows]
     parts += [_plot(metrics, kind) for kind in _plotted(metrics)]
@@ -211,7 +246,8 @@ def _methods(metrics: Mapping[str, Metric], own: Mapping[str, Measure]) -> str:
     methods = list(dict.fromkeys(method for kind in kinds for method in _by_method(metrics, kind)))[:MOST_METHODS]
     if len(methods) < 2:
         return ""
-    best = {kind: _best(_by_method(metrics, kind), measure_of(kind, own)) for kind in kinds}
+    kinds = [kind for kind in kinds if sum(f"{method}/{kind}" in metrics for method in methods) > 1]
+    best = {kind: _lead_of(kind, metrics, own) for kind in kinds}
     head = "".join(f"<th>{html.escape(kind)} {_arrow(measure_of(kind, own))}</th>" for kind in kinds)
     rows = []
     for method in methods:
@@ -252,8 +288,18 @@ def _best(found: Mapping[str, Metric], measure: Measure | None) -> str:
     return max(able, key=lambda name: sign * found[name].value, default="")
 
 
+def _lead_of(kind: str, metrics: Mapping[str, Metric], own: Mapping[str, Measure]) -> str:
+    """Whose number stands out in a column; nobody's where rows are groups and attacks."""
+    measure = measure_of(kind, own)
+    return "" if measure is None or measure.aspect in APART else _best(_by_method(metrics, kind), measure)
+
+
 def _is_difference(name: str, found: Mapping[str, Metric]) -> bool:
     return any(name.startswith(f"{other}-") for other in found if other != name)
+
+
+def _is_method(name: str, metrics: Mapping[str, Metric], kind: str) -> bool:
+    return name not in YARDSTICKS and not _is_difference(name, _by_method(metrics, kind)) and ":" not in name
 
 
 def _arrow(measure: Measure | None) -> str:

@@ -74,8 +74,8 @@ class Scenario:
     """Data sets as paths below the folder of data; `hub` for a home; `a|b` where either will do."""
     measures: Mapping[str, Measure] = field(default_factory=dict)
     """Of metrics that are this scenario's own: which aspect they are of, and which direction is better."""
-    headline: tuple[str, ...] = ()
-    """Metrics that a report names first; without any, the best method by the first measure."""
+    headline: Mapping[str, str] = field(default_factory=dict)
+    """Metrics that a report names first, in plain words; without any, the best method by the first measure."""
     version: int = 1
     """Goes up where the same specification gives other numbers than before, so that no old run stands for a new one."""
 

@@ -17,7 +17,12 @@ SCENARIO = Scenario(
     aspects=("fairness", "accuracy"),
     asks="which people are served worse, which makers are shown less, whether saying who one is changes the answer",
     run=run,
-    headline=("ease:gender/gap", "ease:gender:shuffled/gap", "makers/exposure_gap", "gender:jaccard/snsr"),
+    headline={
+        "ease:gender/gap": "NDCG that EASE gives one gender above the other",
+        "ease:gender:shuffled/gap": "the same with genders dealt out by chance",
+        "makers/exposure_gap": "how far from even makers are shown, from 0 to 1",
+        "gender:jaccard/snsr": "how much saying one's gender changes a list, least to most",
+    },
     sizes=(Size(300, 8.0), Size(943, 20.0)),
     needs=("hub|ml-100k/u.user",),
 )

@@ -57,7 +57,12 @@ SCENARIO = Scenario(
     aspects=("accuracy", "pictures", "people"),
     asks="which of a hub's models drew a picture, by CGI's construction",
     run=run,
-    headline=("style/top1@1", "pmi/top1@1", "style-pmi/top1@1", "style/win_rate"),
+    headline={
+        "style/top1@1": "share of single pictures whose model the style index names",
+        "pmi/top1@1": "PMI",
+        "style-pmi/top1@1": "style less PMI, case by case",
+        "style/win_rate": "share of choices that style's models win",
+    },
     sizes=(Size(2, 45.0), Size(4, 90.0)),
     needs=("hub",),
     version=3,

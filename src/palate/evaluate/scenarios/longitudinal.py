@@ -40,6 +40,11 @@ SCENARIO = Scenario(
     aspects=("longitudinal", "social"),
     asks="satisfaction, drift, variety and exposure of made people over 60 rounds of feedback, and tests on traffic",
     run=run,
-    headline=("taste/satisfaction", "popularity/satisfaction", "taste/variety", "chance/variety"),
+    headline={
+        "taste/satisfaction": "made people's satisfaction after 60 rounds, in standard deviations: by their taste",
+        "popularity/satisfaction": "by what is popular",
+        "taste/variety": "different pictures in ten rounds: by their taste",
+        "chance/variety": "by chance",
+    },
     sizes=(Size(20, 5.0), Size(60, 12.0), Size(200, 40.0)),
 )

@@ -30,7 +30,12 @@ SCENARIO = Scenario(
     aspects=("pictures",),
     asks="how far each model's pictures are from the others' for the same prompts, how varied, how true to the words",
     run=run,
-    headline=("models/fid", "floor/fid", "models/clip_score", "models/vendi"),
+    headline={
+        "models/fid": "Fréchet distance of a model's pictures to the others'",
+        "floor/fid": "the same of two mixed sets: no difference at all",
+        "models/clip_score": "how true to the words, of 100",
+        "models/vendi": "different pictures a model draws",
+    },
     needs=("hub|gemrec/clip_vit_l14.npz",),
     sizes=(Size(10, 3.0), Size(40, 8.0), Size(120, 20.0)),
 )

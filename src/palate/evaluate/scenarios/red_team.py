@@ -17,6 +17,12 @@ SCENARIO = Scenario(
     aspects=("robustness",),
     asks="attacks on files, pictures, words and the service, and copying by queries: the share that is held",
     run=run,
-    headline=("paths/held", "service/held", "prompt-injection/held", "ease:300-queries/extracted"),
+    headline={
+        "paths/held": "share of attacks by paths that change nothing",
+        "prompt-injection/held": "by words that give orders",
+        "jailbreaks/held": "by words that ask for what is hidden",
+        "service/held": "on the service",
+        "ease:300-queries/extracted": "share of EASE's answers that 300 questions are enough to copy",
+    },
     sizes=(Size(1, 10.0), Size(3, 45.0), Size(6, 150.0), Size(10, 500.0)),
 )

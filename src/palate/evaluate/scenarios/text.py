@@ -17,6 +17,10 @@ SCENARIO = Scenario(
     aspects=("text",),
     asks="candidate prompts: how many can be used, how faithful, how varied, how natural",
     run=run,
-    headline=("offline/usable", "offline/faithful", "offline/distinct2"),
+    headline={
+        "offline/usable": "share of candidate prompts that pass every check",
+        "offline/faithful": "share of the prompt's words they keep",
+        "offline/distinct2": "share of pairs of words that are not repeated",
+    },
     sizes=(Size(20, 5.0), Size(60, 12.0)),
 )
