@@ -231,7 +231,7 @@ def use_painters(patch: pytest.MonkeyPatch, pause: float = 0.15) -> None:
     patch.setattr(Studio, "personalise", painted_for)
     patch.setattr(executors, "generator_for", lambda model, *_: Painter(model.name, pause=pause))
     for used in (errands, ordering):
-        patch.setattr(used, "open_workers", lambda *_: executors.Serial())
+        patch.setattr(used, "open_workers", lambda *_, **__: executors.Serial())
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,15 @@ class DiffusersGenerator:
                 for place, picture in zip(places, drawn, strict=True):
                     pictures[place] = picture
         return [picture for picture in pictures if picture is not None]
+
+    @contextmanager
+    def one_by_one(self) -> Iterator[None]:
+        """Batches of one: a single picture of a tiny pipeline comes three times as soon."""
+        before, self.batch = self.batch, 1
+        try:
+            yield
+        finally:
+            self.batch = before
 
     def close(self) -> None:
         base, self._base = self._base, None

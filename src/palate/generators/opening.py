@@ -7,7 +7,11 @@ from pathlib import Path
 
 from palate.catalogue.records import Model, ModelKind
 from palate.errors import PalateError
+from palate.generators.loading import TINY, TINY_BATCH
 from palate.generators.protocol import Generator
+
+UNPACKED = 2
+"""Files hold halves, and a CPU sums in float32."""
 
 
 def open_generator(
@@ -58,6 +62,13 @@ def base_model(adapter: Model, base: Model | str | None) -> Model:
         raise PalateError("no_base", "an adapter draws only on a base", about=adapter.name, hint="give its base")
     kind: ModelKind = "checkpoint" if Path(location).is_file() else "pipeline"
     return Model(id=f"base:{location}", name=Path(location).name, kind=kind, location=location, base=adapter.base)
+
+
+def drawn_together(model: Model, base: Model | None) -> int:
+    """How many pictures of a model take no longer than one: a tiny pipeline fills its batches up anyway."""
+    ground = model if base is None else base
+    files = ground.size if ground.kind in ("pipeline", "checkpoint") else None
+    return TINY_BATCH if files is not None and UNPACKED * files < TINY else 1
 
 
 def _located(adapter: Model) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -47,6 +48,14 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Give its memory back."""
+
+
+@runtime_checkable
+class FillsUp(Protocol):
+    """A generator that fills a batch up, so that a picture's bits do not depend on how many are asked for."""
+
+    def one_by_one(self) -> AbstractContextManager[None]:
+        """As long as this is open, no batch is filled up: a single picture comes sooner, and may differ in a bit."""
 
 
 def require_from_words(orders: Sequence[Order], name: str) -> None:

@@ -23,6 +23,7 @@ from palate.catalogue import conversations
 from palate.catalogue import models as model_rows
 from palate.catalogue.records import Model, Prompt, digest
 from palate.errors import PalateError
+from palate.generators.opening import drawn_together
 from palate.jobs import tasks as queue
 from palate.jobs.tasks import Task
 from palate.people import errands as rows
@@ -83,6 +84,7 @@ class Errands:
         self._served: list[str] = []
         self._hasty: set[str] = set()
         self._writer: PromptWriter | None = None
+        self._doing: str | None = None
         self._wake = threading.Condition()
         self._opening = threading.Lock()
         self._closing = False
@@ -201,10 +203,12 @@ class Errands:
             try:
                 errand = self._next()
                 if errand is not None:
+                    self._doing = errand.id
                     self._do(errand)
                     continue
             except PalateError as error:  # a disk that is full now need not be so in a second
                 log.error(json.dumps({"event": "errands", "error": error.code}))
+            self._doing = None
             with self._wake:
                 if not self._closing:
                     self._wake.wait(timeout=1.0)
@@ -259,13 +263,17 @@ class Errands:
         """One process that draws, kept with its model loaded until the service ends."""
         with self._opening:
             if self._workers is None:
-                self._workers = open_workers("pool", 1)
+                self._workers = open_workers("pool", 1, aside=True)
             return self._workers
 
-    def look(self, picture: str) -> Path | None:
-        """A picture that is known by its key alone, drawn beside the service because somebody looks at it."""
-        home, settings = self.studio.home, self.studio.settings
-        return look(home, settings, [picture], draw=self._drawn_beside).get(picture)
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being done that somebody ordered."""
+        return self._doing is None
+
+    def look(self, pictures: Sequence[str]) -> Mapping[str, Path]:
+        """Pictures that are known by their key alone, drawn beside the service because somebody looks at them."""
+        return look(self.studio.home, self.studio.settings, pictures, draw=self._drawn_beside)
 
     def _drawn_beside(self, batch: Batch) -> list[Drawn]:
         try:
@@ -293,7 +301,8 @@ class Errands:
             self._show(errand)
             self._progress(errand, what, done, of)
 
-        outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=1)
+        at_once = _at_once(tasks, by_id)
+        outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=at_once)
         self._show(errand)
         self._encode()
         self.shelf.forget_own(errand.person)
@@ -350,15 +359,9 @@ class Errands:
             self._progress(errand, what, done, of)
 
         told("drawing", 0, len(slate.tasks))
-        outcome = drawing.run(
-            home,
-            job,
-            {**slate.models, **{model.id: model for model in models}},
-            self.workers(),
-            device=settings.device,
-            progress=told,
-            batch=1,
-        )
+        by_id = {**slate.models, **{model.id: model for model in models}}
+        at_once = _at_once(slate.tasks, by_id)
+        outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=at_once)
         told("drawing", outcome.done, len(slate.tasks))
         slates.keep_drawn(home, settings, conversation, turn)
         self._encode()

@@ -19,7 +19,7 @@ from palate.people.holdings import Upload
 from palate.serve import shapes
 from palate.serve.gallery import Gallery, Wanted, mask, order, safety_of
 from palate.serve.library import Library
-from palate.serve.media import SIZES
+from palate.serve.media import SIZES, gone
 from palate.serve.serving import Here, Reading, Serving
 from palate.serve.shapes import MOST_ROWS, Items
 from palate.specify.orders import CANNOT_DRAW
@@ -226,6 +226,7 @@ def list_pictures(
     rows = order(gallery, mask(gallery, wanted, library.models, library.prompts), sort)
     page = [int(row) for row in rows[offset : offset + limit]]
     cards = pictures_shown(library, gallery, page, here)
+    here.looks.ahead(card.id for card in cards)
     return Items[shapes.Picture](items=cards, total=len(rows))
 
 
@@ -356,11 +357,12 @@ async def media(
         return Response(status_code=304, headers=headers)
     if upload is not None:
         data, kind = await run_in_threadpool(here.media.of_upload, upload, size)
-    elif await run_in_threadpool(here.media.waits, id, size):
-        loop = asyncio.get_running_loop()
-        data, kind = await loop.run_in_executor(here.media.looking, here.media.of_picture, id, size)
-    else:
-        data, kind = await run_in_threadpool(here.media.of_picture, id, size)
+        return Response(data, media_type=kind, headers=headers)
+    if await run_in_threadpool(here.media.waits, id, size):
+        drawn = await asyncio.wrap_future(here.looks.want(id))  # those who wait hold no thread
+        if drawn is None:
+            raise gone(id)
+    data, kind = await run_in_threadpool(here.media.of_picture, id, size)
     return Response(data, media_type=kind, headers=headers)
 
 

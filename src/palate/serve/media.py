@@ -7,7 +7,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures import TimeoutError as TooLongError
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -26,8 +26,6 @@ UPLOADS_A_PERSON = 500_000_000
 DECODE_SECONDS = 30.0
 UPLOADS_A_PROCESS = 40
 """A decoding process has so much processor time and no more, so it is replaced now and then."""
-LOOKING = 2
-"""Pictures of which a file is made at once; those who wait for one hold up nobody else."""
 Look = Callable[[str], Path | None]
 KINDS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
@@ -42,7 +40,6 @@ class Media:
     def __init__(self, home: Home, look: Look = nowhere) -> None:
         self.home = home
         self.look = look
-        self.looking = ThreadPoolExecutor(LOOKING, thread_name_prefix="look")
         self.uploads = home.uploads
         self.thumbs = home.derived / "thumbs"
         self._pool: ProcessPoolExecutor | None = None
@@ -51,7 +48,6 @@ class Media:
         self.sweep()
 
     def close(self) -> None:
-        self.looking.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             if self._pool is not None:
                 self._pool.shutdown(wait=True, cancel_futures=True)
@@ -136,7 +132,11 @@ class Media:
         place = at_hand(self.home, id) or self.look(id)
         if place is not None:
             return place.read_bytes()
-        raise PalateError("picture_missing", "its file is gone", about=id, hint="run `palate check`")
+        raise gone(id)
+
+
+def gone(id: str) -> PalateError:
+    return PalateError("picture_missing", "its file is gone", about=id, hint="run `palate check`")
 
 
 def small(data: bytes, side: int) -> bytes:

@@ -20,11 +20,13 @@ from palate.people.secrets import fresh, kept_digest, pepper, private_file, same
 from palate.quiet import quietly
 from palate.serve.errands import Errands
 from palate.serve.library import Shelf
+from palate.serve.looks import Looks
 from palate.serve.media import Media
 from palate.serve.metrics import Metrics
 from palate.serve.rates import Rate
 from palate.serve.remembering import Remembered
 from palate.serve.talks import Talks
+from palate.specify.again import maker_of
 from palate.studio import Studio
 
 COOKIE = "palate_visit"
@@ -69,7 +71,9 @@ class Serving:
             self.audit = Audit(self.home.folder)
             self.errands = Errands(studio, self.shelf)
             self._open.callback(self.errands.close)
-            self.media = Media(self.home, self.errands.look)
+            self.looks = Looks(self.errands.look, lambda id: maker_of(self.home, id), lambda: self.errands.idle)
+            self._open.callback(self.looks.close)
+            self.media = Media(self.home, self.looks.look)
             self._open.callback(self.media.close)
             self.talks = Talks(self)
             self._open.callback(self.talks.close)

@@ -20,6 +20,8 @@ from palate.specify.drawing import BATCH
 from palate.specify.executors import Batch, Drawn, draw_batch
 
 Draw = Callable[[Batch], list[Drawn]]
+FEW = 2
+"""Up to so many of one model are drawn one by one: to fill a batch up with copies takes longer."""
 
 
 def look(home: Home, settings: Settings, ids: Sequence[str], *, draw: Draw = draw_batch) -> dict[str, Path]:
@@ -64,6 +66,12 @@ def _key_of(home: Home, id: str) -> Drawing | None:
     return None
 
 
+def maker_of(home: Home, id: str) -> str | None:
+    """The model that draws it again, where its key says enough."""
+    drawing = _key_of(home, id)
+    return None if drawing is None else drawing.credits[0].model_id
+
+
 def _drawn(home: Home, settings: Settings, keys: dict[str, Drawing], draw: Draw) -> dict[str, Path]:
     """Model by model, so that each is loaded once."""
     with home.read() as connection:
@@ -79,7 +87,8 @@ def _drawn(home: Home, settings: Settings, keys: dict[str, Drawing], draw: Draw)
         for start in range(0, len(ids), BATCH):
             part = ids[start : start + BATCH]
             tasks = tuple(_task(model, base, keys[id]) for id in part)
-            for id, picture in zip(part, draw(Batch(model, base, tasks, settings.device)), strict=True):
+            batch = Batch(model, base, tasks, settings.device, one_by_one=len(part) <= FEW)
+            for id, picture in zip(part, draw(batch), strict=True):
                 found[id] = _kept(_place(home, id), picture.png)
     return found
 

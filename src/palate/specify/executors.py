@@ -8,16 +8,19 @@ import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context, parent_process
 from typing import Any, Literal, Protocol
 
 from palate.catalogue.records import Model
 from palate.errors import PalateError
-from palate.generators.protocol import Generator
+from palate.generators.protocol import FillsUp, Generator
 from palate.jobs.tasks import Task
 
 ExecutorName = Literal["serial", "pool"]
+NICE = 10
+"""By how much a process that draws aside gives way (POSIX)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class Batch:
     device: str
     starts: Mapping[str, bytes] = field(default_factory=dict)
     """Pictures that tasks begin from, by the ids of uploads."""
+    one_by_one: bool = False
+    """Not filled up to the batch that a model draws best in: a single picture comes sooner, and may differ in a bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +59,46 @@ class Workers(Protocol):
     def close(self) -> None: ...
 
 
+KEPT_BYTES = 100_000_000
+"""Adapters of one base stay open together as long as they weigh no more than this."""
+
+
 @dataclass
 class _Opened:
-    """One generator stays open in a process: tasks come model by model."""
+    """What stays open in a process: one generator, since tasks come model by model, or a base's light adapters."""
 
-    key: tuple[Any, ...] = ()
-    generator: Generator | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    ground: tuple[Any, ...] = ()
+    generators: dict[tuple[str, str], Generator] = field(default_factory=dict)
+    """The one that drew last comes last."""
+    weights: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def close(self, most: int = 0) -> None:
+        """Those that drew longest ago, until the others weigh at most so much."""
+        while self.generators and (not most or sum(self.weights.values()) > most):
+            oldest = next(iter(self.generators))
+            del self.weights[oldest]
+            self.generators.pop(oldest).close()
 
 
 _OPENED = _Opened()
 
 
 def generator_for(model: Model, base: Model | None, device: str) -> Generator:
-    key = (model.id, model.location, base.id if base else None, device)
-    if _OPENED.generator is None or _OPENED.key != key:
+    key = (model.id, model.location)
+    worn = model.kind == "adapter" and base is not None and model.size is not None
+    ground = (base.id if base else None, device, *(() if worn else key))
+    if _OPENED.ground != ground:
+        _OPENED.close()
+        _OPENED.ground = ground
+    generator = _OPENED.generators.pop(key, None)
+    if generator is None:
         from palate.generators.opening import open_generator
 
-        if _OPENED.generator is not None:
-            _OPENED.generator.close()
-        _OPENED.generator = None
-        _OPENED.generator = open_generator(model, base=base, device=None if device == "auto" else device)
-        _OPENED.key = key
-    return _OPENED.generator
+        _OPENED.close(most=max(1, KEPT_BYTES - (model.size or 0)))
+        generator = open_generator(model, base=base, device=None if device == "auto" else device)
+        _OPENED.weights[key] = model.size or 0
+    _OPENED.generators[key] = generator
+    return generator
 
 
 def draw_batch(batch: Batch) -> list[Drawn]:
@@ -85,7 +107,9 @@ def draw_batch(batch: Batch) -> list[Drawn]:
     from palate.specify.orders import order_of
 
     generator = generator_for(batch.model, batch.base, batch.device)
-    pictures = generator.draw([order_of(task, batch.starts) for task in batch.tasks])
+    singly = generator.one_by_one() if batch.one_by_one and isinstance(generator, FillsUp) else nullcontext()
+    with singly:
+        pictures = generator.draw([order_of(task, batch.starts) for task in batch.tasks])
     if len(pictures) != len(batch.tasks):
         raise PalateError("drawing_failed", f"{len(pictures)} pictures for {len(batch.tasks)} orders")
     return [
@@ -129,16 +153,19 @@ class Serial:
         return future
 
     def close(self) -> None:
-        if _OPENED.generator is not None:
-            _OPENED.generator.close()
-        _OPENED.generator, _OPENED.key = None, ()
+        _OPENED.close()
+        _OPENED.ground = ()
 
 
 class Pool:
-    """Worker processes, each with its own loaded model; one that dies is replaced."""
+    """Worker processes, each with its own loaded model; one that dies is replaced.
 
-    def __init__(self, count: int | None = None) -> None:
+    `aside` they give way to every other process: somebody waits for an answer while they draw.
+    """
+
+    def __init__(self, count: int | None = None, *, aside: bool = False) -> None:
         self.count = count or max(1, os.cpu_count() or 1)
+        self._aside = aside
         self._pool: Executor | None = None
         self._lock = threading.Lock()
 
@@ -156,7 +183,7 @@ class Pool:
 
     def _fresh(self) -> Executor:
         return ProcessPoolExecutor(
-            self.count, mp_context=get_context("spawn"), initializer=_quiet_worker, initargs=(self.count,)
+            self.count, mp_context=get_context("spawn"), initializer=_quiet_worker, initargs=(self.count, self._aside)
         )
 
     def close(self) -> None:
@@ -165,8 +192,11 @@ class Pool:
         self._pool = None
 
 
-def _quiet_worker(count: int) -> None:
+def _quiet_worker(count: int, aside: bool) -> None:
     import signal
+
+    if aside and hasattr(os, "nice"):
+        os.nice(NICE)
 
     import torch
 
@@ -183,8 +213,8 @@ def _end_with_the_parent() -> None:
         os._exit(1)
 
 
-def open_workers(name: ExecutorName, count: int | None = None) -> Workers:
-    return Pool(count) if name == "pool" else Serial()
+def open_workers(name: ExecutorName, count: int | None = None, *, aside: bool = False) -> Workers:
+    return Pool(count, aside=aside) if name == "pool" else Serial()
 
 
 def chunks(tasks: Sequence[Task], size: int) -> list[Sequence[Task]]:
