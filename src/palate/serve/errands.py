@@ -463,6 +463,12 @@ def tasks_of(
     return [replace(task, key=digest("for", errand.person, task.key)) for task in tasks]
 
 
+def _at_once(tasks: Sequence[Task], models: Mapping[str, Model]) -> int:
+    """Each picture is told of as it is drawn; where several take no longer than one, they come together."""
+    pairs = {(task.group, task.payload["base"]) for task in tasks}
+    return min((drawn_together(models[id], models[base] if base else None) for id, base in pairs), default=1)
+
+
 def plan_size(plan: Mapping[str, Any]) -> dict[str, int]:
     """Width and height, where an order names them."""
     return {name: plan[name] for name in ("width", "height") if plan.get(name)}
