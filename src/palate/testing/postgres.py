@@ -32,8 +32,8 @@ def own_postgres() -> Iterator[Callable[..., str]]:
     def make(user: str = "postgres") -> str:
         name = f"t{secrets.token_hex(6)}"
         with psycopg.connect(f"{where} user=postgres dbname=postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")  # type: ignore[call-overload]
-            connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")  # type: ignore[call-overload]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+            connection.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         return f"postgresql://{user}@/{name}?{where}"
 
     try:
