@@ -141,6 +141,7 @@ PROOFS: dict[str, tuple[str, str]] = {
     "gap": (f"{FAIR}:test_the_worst_gap_is_between_groups_that_are_large_enough", NONE),
     **dict.fromkeys(("snsr", "snsv"), (f"{FAIR}:test_spread_over_the_values_of_an_attribute", FAIRLLM[1])),
     **dict.fromkeys(("exposure_gap", "maker_gini"), EXPOSED),
+    "parity_gap": ("evaluate/test_parity.py:test_a_gap_by_hand", MEAN),
     "jaccard": FAIRLLM,
     **dict.fromkeys(("serp", "prag"), (FAIRLLM[0], NONE)),
     "true_preference": ("evaluate/test_fairness_scenario.py:test_true_preference_is_likeness_to_what_is_liked", MEAN),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from palate.errors import PalateError
 from palate.evaluate.crowds import Crowd, most_chosen
 from palate.evaluate.intervals import bootstrap
+from palate.evaluate.parity import of_home, parity
 from palate.evaluate.poisoning import METHODS, ndcg, scored
 from palate.evaluate.report import Metric, Report, write_run
 from palate.metrics.fairness import jaccard_at, prag_at, serp_at, snsr, snsv, worst_gap
@@ -29,6 +30,7 @@ Lister = Callable[[str], Sequence[Hashable]]
 
 SCENARIO = "fairness"
 FIRST = 10
+PARITY = "parity of drawn pictures by occupation"
 SENSITIVE: Mapping[str, tuple[str, ...]] = {
     "age": ("young", "middle-aged", "old"),
     "country": ("an American", "a Brazilian", "a British", "a Chinese", "a French", "a German", "a Japanese"),
@@ -190,7 +192,7 @@ def evaluate_fairness(
     began = time.perf_counter()
     metrics: dict[str, Metric] = {}
     tables: dict[str, list[dict[str, Any]]] = {}
-    left_out = {"parity of drawn pictures by occupation": "needs people in pictures; the pocket hub draws icons"}
+    left_out = {} if hub is not None else {PARITY: "needs a hub (--hub HOME)"}
     if data is not None and (data / "ml-100k" / "u.user").is_file():
         metrics |= group_gaps(*movielens(data / "ml-100k", people, seed), seed)
     else:
@@ -200,6 +202,10 @@ def evaluate_fairness(
 
         shown, maker_of, lister = hub_lists(hub, wishes or WISHES)
         metrics |= exposure(shown, maker_of, seed)
+        try:
+            metrics |= parity(of_home(hub), seed)
+        except PalateError as lacking:
+            left_out[PARITY] = lacking.message
     else:
         left_out["exposure by maker"] = "needs a hub (--hub HOME)"
     if lister is not None:

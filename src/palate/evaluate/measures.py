@@ -193,6 +193,7 @@ MEASURES: Mapping[str, Measure] = {
         snsv="Zhang et al. 2023, eq. 3",
         exposure_gap="half the sum of |share shown - share there|",
         maker_gini="Gini of exposure by maker",
+        parity_gap="|2 share of women - 1| among pictures drawn for an occupation (Cho et al. 2023)",
     ),
     **_of(
         "fairness",
