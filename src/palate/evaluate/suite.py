@@ -324,7 +324,7 @@ def _commit() -> str | None:
     return said.stdout.strip() or None
 
 
-def slowness(work: float = 0.2) -> float:
+def slowness(work: float = 0.5) -> float:
     """How many times longer than on a quiet machine a moment's work takes, by the clock; at least 1."""
     began, worked = time.perf_counter(), time.process_time()
     while time.process_time() - worked < work:

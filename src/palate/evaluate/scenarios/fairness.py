@@ -23,6 +23,6 @@ SCENARIO = Scenario(
         "makers/exposure_gap": "how far from even makers are shown, from 0 to 1",
         "gender:jaccard/snsr": "how much saying one's gender changes a list, least to most",
     },
-    sizes=(Size(300, 8.0), Size(943, 20.0)),
+    sizes=(Size(300, 14.0), Size(943, 25.0)),
     needs=("hub|ml-100k/u.user",),
 )

@@ -50,7 +50,7 @@ SCENARIO = Scenario(
         "hub:two-stage:gre/pleased@8": "made people pleased with the model that two stages lead to",
         "hub:dice/pleased@8": "by dice",
     },
-    sizes=(Size(1, 30.0), Size(2, 45.0), Size(5, 90.0)),
+    sizes=(Size(1, 40.0), Size(2, 55.0), Size(5, 100.0)),
     needs=(f"hub|{FEATURES}",),
     version=3,
 )

@@ -27,5 +27,5 @@ SCENARIO = Scenario(
         "push:10%:itemknn:guarded/rank_shift": "the same, guarded",
     },
     version=2,
-    sizes=(Size(15, 16.0), Size(40, 28.0), Size(100, 35.0), Size(300, 70.0)),
+    sizes=(Size(15, 20.0), Size(40, 30.0), Size(100, 35.0), Size(300, 70.0)),
 )

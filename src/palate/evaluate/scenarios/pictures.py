@@ -37,5 +37,5 @@ SCENARIO = Scenario(
         "models/vendi": "different pictures a model draws",
     },
     needs=("hub|gemrec/clip_vit_l14.npz",),
-    sizes=(Size(10, 3.0), Size(40, 8.0), Size(120, 20.0)),
+    sizes=(Size(10, 12.0), Size(40, 18.0), Size(120, 30.0)),
 )
