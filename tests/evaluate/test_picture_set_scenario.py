@@ -10,7 +10,7 @@ import pytest
 
 from palate.errors import PalateError
 from palate.evaluate.page import unnamed
-from palate.evaluate.picture_sets import Drawn, evaluate_pictures
+from palate.evaluate.picture_sets import Drawn, evaluate_pictures, read_training
 
 PROMPTS, MODELS, WIDE = 30, 4, 8
 
@@ -56,6 +56,21 @@ def test_pictures_drawn_from_memory_are_told_from_fresh_ones() -> None:
     assert report.metrics["drawn/copied"].value == 1.0
     assert report.metrics["held-out/copied"].value < 0.75
     assert "memorisation" not in report.left_out
+
+
+def test_what_was_trained_on_is_read_from_a_file_of_ones_own(tmp_path: Path) -> None:
+    assert read_training(None, 4) is None
+    assert read_training(tmp_path, 4) is None
+    np.savez(tmp_path / "training.npz", seen=np.zeros((5, 4)), unseen=np.ones((5, 4)))
+    found = read_training(tmp_path, 4)
+    assert found is not None
+    assert found.sum(axis=1).tolist() == [0.0] * 5 + [4.0] * 5
+    for wrong in (8, 2):
+        with pytest.raises(PalateError, match="one shape"):
+            read_training(tmp_path, wrong)
+    np.savez(tmp_path / "training.npz", seen=np.zeros((5, 4)))
+    with pytest.raises(PalateError, match="seen and unseen"):
+        read_training(tmp_path, 4)
 
 
 def test_too_few_pictures_are_an_error() -> None:

@@ -169,6 +169,22 @@ def memorised(drawn: Drawn, training: Floats, held_out: Floats, seed: int) -> di
     }
 
 
+def read_training(folder: Path | None, wide: int) -> Floats | None:
+    """`training.npz`: `seen` pictures' vectors and as many `unseen` ones', by the encoder that the drawn ones have."""
+    path = None if folder is None else folder / "training.npz"
+    if path is None or not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            seen, unseen = (np.asarray(arrays[name], dtype=np.float64) for name in ("seen", "unseen"))
+    except (OSError, ValueError, KeyError) as error:
+        raise PalateError("training_unreadable", "the arrays seen and unseen are needed", about=str(path)) from error
+    if seen.ndim != 2 or seen.shape != unseen.shape or seen.shape[1] != wide:
+        said = f"seen and unseen are two tables of one shape, {wide} numbers a row as the drawn pictures have"
+        raise PalateError("training_unreadable", said, about=str(path))
+    return np.concatenate([seen, unseen])
+
+
 def _short(found: Mapping[str, float]) -> dict[str, float]:
     kept = ("models/fid", "models/kid", "models/coverage_of_set", "models/vendi", "models/clip_score")
     return {name.partition("/")[2]: round(found[name], 4) for name in kept if name in found}
@@ -177,12 +193,12 @@ def _short(found: Mapping[str, float]) -> dict[str, float]:
 def evaluate_pictures(
     drawn: Drawn, *, models: int, seed: int = 0, out: Path | None = None, training: Floats | None = None
 ) -> Report:
-    """`training`: features of what the models were trained on, half of it held out where nothing else is known."""
+    """`training`: vectors, half of them of what the models were trained on, then of as many that they were not."""
     began = time.perf_counter()
     metrics, rows = compared(drawn, models, seed)
     left_out = {}
     if training is None:
-        left_out["memorisation"] = "no features of training pictures are at hand (training.npz: seen, unseen)"
+        left_out["memorisation"] = "no vectors of training pictures are at hand (training.npz in --data-dir)"
     else:
         seen, unseen = np.array_split(training, 2)
         metrics |= memorised(drawn, seen, unseen, seed)

@@ -8,16 +8,18 @@ from palate.evaluate.scenario import Scenario, Size, Specification
 
 def run(asked: Specification) -> Report:
     from palate.catalogue.home import Home
-    from palate.evaluate.picture_sets import evaluate_pictures, of_gemrec, of_home, save_pictures
+    from palate.evaluate.picture_sets import evaluate_pictures, of_gemrec, of_home, read_training, save_pictures
     from palate.settings import read
 
     if asked.hub is None:
         drawn = of_gemrec(asked.folder("gemrec"))
-        return evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out)
+        training = read_training(asked.data, drawn.pictures.shape[1])
+        return evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out, training=training)
     home, settings = Home.open(asked.hub), read(asked.hub)
     try:
         drawn = of_home(home, settings.encoder)
-        report = evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out)
+        training = read_training(asked.data, drawn.pictures.shape[1])
+        report = evaluate_pictures(drawn, models=asked.cases, seed=asked.seed, out=asked.out, training=training)
         if asked.out is not None:
             save_pictures(home, settings, drawn, asked.out)
         return report
