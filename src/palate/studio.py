@@ -378,10 +378,10 @@ class Studio:
     def converse(self, person: str = "me", *, draws: bool = True) -> Conversing:
         """A talk in words: each `say` is answered with models and pictures, and with what the answer rests on."""
         from palate.converse.making import Here
-        from palate.converse.speaking import open_speaker
         from palate.converse.talking import Conversing
         from palate.converse.tools import Tools
         from palate.people.gate import Principal
+        from palate.writers.speaking import open_speaker
 
         principal = Principal(person, person, "member", frozenset(("read", "choose", "draw")), "here")
         tools = Tools(self.home, self.settings, lambda: self.encoder, principal, Here(self, person))

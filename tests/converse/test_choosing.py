@@ -12,7 +12,6 @@ from palate.catalogue import choices, conversations
 from palate.converse import choosing
 from palate.converse.grounding import groundedness, harmless, hidden, kept, quoting, revealed, supported
 from palate.converse.making import Here
-from palate.converse.speaking import ChatSpeaker, Speaker, in_time, object_in, open_speaker
 from palate.converse.state import Claim, Exchange
 from palate.converse.talking import Conversing
 from palate.converse.tools import Tools
@@ -21,6 +20,7 @@ from palate.people.gate import Principal
 from palate.studio import Studio
 from palate.testing.fakes import FakeEncoder
 from palate.testing.servers import Fault, openai_routes, serving
+from palate.writers.speaking import ChatSpeaker, Manner, Speaker, in_time, object_in, open_speaker
 
 
 class Told:
@@ -226,6 +226,10 @@ def test_an_object_in_a_fence() -> None:
 @pytest.mark.parametrize("fault", ["status 500", "html", "truncated", "wrong schema", "redirect", "dropped"])
 def test_a_broken_server_is_answered_offline(studio: Studio, fault: Fault) -> None:
     with serving(openai_routes, fault) as talk:
-        reply = talk_with(studio, ChatSpeaker(talk.address, "m", seconds=2)).say("show me a red circle").reply
+        reply = (
+            talk_with(studio, ChatSpeaker(talk.address, "m", manner=Manner(seconds=2)))
+            .say("show me a red circle")
+            .reply
+        )
     assert reply.fallback
     assert reply.models

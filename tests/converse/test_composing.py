@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from palate.converse import composing, eliciting
-from palate.converse.changes import direction, moved
+from palate.converse.changes import direction
+from palate.converse.composing import unit
 from palate.converse.state import Change
 from palate.errors import PalateError
 from palate.evaluate import converse_composed
@@ -27,7 +28,7 @@ def test_a_change_moves_a_picture_to_what_is_meant() -> None:
         [draw_shape("circle", "red"), draw_shape("circle", "blue"), draw_shape("square", "red")]
     )
     way = direction(ENCODER.encode_words, "circle", Change("blue", "red"))
-    there = moved(red, [way], 1.0)
+    there = unit(red + way)
     assert np.linalg.norm(way) == pytest.approx(1.0)
     assert there @ blue > there @ red > there @ square
 

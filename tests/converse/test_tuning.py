@@ -9,11 +9,11 @@ from typing import Any, Literal
 import pytest
 
 from palate.converse.instructing import Instruction
-from palate.converse.speaking import LocalSpeaker
 from palate.converse.together import Lesson, Retriever, marginal, posterior, train_together
 from palate.converse.tuning import IGNORED, Tuning, encoded, log_likelihoods, opened, tune
 from palate.errors import PalateError
 from palate.testing.worlds import quiet, seeded
+from palate.writers.speaking import LocalSpeaker
 
 WORDS = (
     "red", "blue", "circle", "square", "what", "comes", "after", "ink", "oil", "icon", "photo", "?", "says", "the",

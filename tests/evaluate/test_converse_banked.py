@@ -80,8 +80,8 @@ def test_what_differs_is_learned_from_other_things_of_the_same_drawer() -> None:
 def test_broken_pictures_are_no_candidates_and_ties_count_against() -> None:
     vectors = np.eye(4, dtype=np.float32)[[0, 1, 1, 2]]
     places = {("a cat", ""): (0,), ("a cat", "bold"): (1,)}
-    pictures = Pictures(vectors, np.ones(4, dtype=bool), places, 1)
+    pictures = Pictures(vectors, np.ones(4, dtype=bool), places, ("m",))
     cases = cases_of(pictures, ["a cat"], 10)
     assert ranks(pictures, cases, vectors[[1]], within=True).tolist() == [2]
-    sound = Pictures(vectors, np.array([True, True, False, True]), places, 1)
+    sound = Pictures(vectors, np.array([True, True, False, True]), places, ("m",))
     assert ranks(sound, cases, vectors[[1]], within=True).tolist() == [1]

@@ -12,7 +12,7 @@ import pytest
 from palate.errors import PalateError
 from palate.writers.asking import answered, asked
 from palate.writers.checking import MOST, checked, fault, write
-from palate.writers.language import ChatWriter, open_writer
+from palate.writers.language import SpokenWriter, open_writer
 from palate.writers.offline import OfflineWriter
 from palate.writers.slots import SLOTS, parse, vocabulary
 from palate.writers.variants import CATEGORIES, LONGEST, Brief, PromptWriter, Variant
@@ -143,7 +143,7 @@ def test_a_writer_that_hangs_costs_its_time_and_no_more() -> None:
     began = time.perf_counter()
     written = write(Told(lambda _: time.sleep(3)), COSY, OfflineWriter(), seconds=0.1)
     assert time.perf_counter() - began < 2
-    assert written.fallback == "no candidates within 0 s"
+    assert written.fallback == "no answer within 0 s"
     assert len(written.variants) == 25
 
 
@@ -187,7 +187,7 @@ def test_junk_is_a_failure_of_the_writer(text: str) -> None:
 
 def test_writers_are_opened_by_name() -> None:
     assert open_writer("offline").name == "offline"
-    assert isinstance(open_writer("http://localhost:1#m"), ChatWriter)
+    assert isinstance(open_writer("http://localhost:1#m"), SpokenWriter)
     assert isinstance(open_writer("offline"), PromptWriter)
     with pytest.raises(PalateError, match="which of the server's models"):
         open_writer("http://localhost:1")

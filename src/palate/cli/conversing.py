@@ -110,17 +110,20 @@ def evaluate_converse(
     if sum(part is not None for part in (data, composed, goals)) != 1:
         raise PalateError("nothing_asked", "say what to measure", hint="--data DIR, --composed DIR, or --goals DIR")
     if data is not None:
-        from palate.converse.speaking import open_speaker
         from palate.evaluate.conversing import evaluate_converse as measure
+        from palate.writers.speaking import open_speaker
 
         run = out or run_folder("converse")
         answer = measure(data, films=films, speaker=open_speaker(writer), seed=seed, out=run)
     elif composed == Path(POCKET):
         from palate.encoders.opening import open_encoder
         from palate.evaluate.converse_banked import evaluate_banked
+        from palate.evaluate.converse_coloured import coloured
         from palate.importers.pocket import shipped
 
-        answer = evaluate_banked(shipped().bank(), open_encoder(POCKET), seed=seed, out=out or run_folder("composed"))
+        run, opened = out or run_folder("composed"), open_encoder(POCKET)
+        colours = coloured(shipped(), opened, (cache or run) / "coloured")
+        answer = evaluate_banked(shipped().bank(), opened, coloured=colours, seed=seed, out=run)
     else:
         from palate.encoders.opening import open_encoder
         from palate.evaluate.converse_composed import evaluate_composed

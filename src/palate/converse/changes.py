@@ -127,10 +127,3 @@ def direction(encode: Encode, subject: str, change: Change) -> Vectors:
     sign = 1.0 if change.more else -1.0
     unit: Vectors = (sign * moved / max(length, 1e-9)).astype(np.float32)
     return unit
-
-
-def moved(vector: Vectors, directions: Sequence[Vectors], strength: float) -> Vectors:
-    """unit(v + s sum_i d_i), (d,)."""
-    there = vector + strength * np.sum(directions, axis=0) if len(directions) else vector
-    unit: Vectors = (there / max(float(np.linalg.norm(there)), 1e-9)).astype(np.float32)
-    return unit

@@ -15,10 +15,10 @@ from typing import Any
 from palate.converse.changes import OPPOSITE
 from palate.converse.grounding import harmless, hidden, kept, revealed
 from palate.converse.hearing import TALKED_OF, Heard, Reference
-from palate.converse.speaking import Speaker, in_time, object_in
 from palate.converse.state import Change, Intent, Reply, Talk
 from palate.errors import PalateError
 from palate.writers.checking import content_words
+from palate.writers.speaking import Speaker, in_time, object_in
 
 WAIT = 22.0
 LAST_SAID = 6

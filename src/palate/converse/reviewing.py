@@ -15,10 +15,10 @@ from typing import Literal
 from palate.converse.choosing import WAIT
 from palate.converse.grounding import harmless, kept
 from palate.converse.retrieval import BM25, Texts, words_of
-from palate.converse.speaking import Speaker, in_time, object_in
 from palate.converse.state import Claim
 from palate.errors import PalateError
 from palate.writers.checking import FOREIGN
+from palate.writers.speaking import Speaker, in_time, object_in
 
 Tone = Literal["plain", "warm", "brief"]
 OPENING: dict[Tone, str] = {"plain": "", "warm": "Here is what people say. ", "brief": ""}

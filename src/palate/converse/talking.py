@@ -11,12 +11,12 @@ from palate.converse.changes import changes_of, reworded
 from palate.converse.choosing import chosen, worded
 from palate.converse.grounding import quoting
 from palate.converse.hearing import LAST, LONGEST, TALKED_OF, Heard, Reference, hear
-from palate.converse.speaking import Speaker
 from palate.converse.state import Back, Claim, Exchange, Kind, Question, Reply, Talk, Thing, Wanted
 from palate.converse.times import span_of
 from palate.converse.tools import MOST_DRAWN, Found, Tools
 from palate.errors import PalateError
 from palate.safety.paths import shown
+from palate.writers.speaking import Speaker
 
 MOST_EXCHANGES = 500
 MOST_FAILURES = 2

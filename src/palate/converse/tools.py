@@ -20,7 +20,10 @@ from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Drawing, Model
-from palate.converse.changes import direction, moved
+from palate.converse.changes import direction
+from palate.converse.composing import unit
+from palate.converse.differences import difference
+from palate.converse.drawn import drawing_of, drawn_by
 from palate.converse.eliciting import ATTRIBUTES, best_question, first_belief, read
 from palate.converse.grounding import harmless, quoting
 from palate.converse.state import Claim, Thing, Wanted
@@ -130,24 +133,37 @@ class Tools:
 
     def requirement(self, wanted: Wanted) -> Requirement:
         """The wanted words and picture as vectors, the picture's moved by every change."""
-        pictures = (self.seen(wanted.picture),) if wanted.picture else ()
-        reader = Reader(self.home, self.hub.space, self.encoder)
-        required = reader.read(Asked(wanted.prompt[:LONGEST_PROMPT] or None, pictures))
+        required = self._read(wanted)
         if required.pictures is None or not wanted.changes:
             return required
-        return replace(required, pictures=self._changed(required.pictures[0], wanted)[None])
+        return replace(required, pictures=unit(self._changed(required.pictures[0], wanted))[None])
+
+    def _read(self, wanted: Wanted) -> Requirement:
+        pictures = (self.seen(wanted.picture),) if wanted.picture else ()
+        reader = Reader(self.home, self.hub.space, self.encoder)
+        return reader.read(Asked(wanted.prompt[:LONGEST_PROMPT] or None, pictures))
 
     def _changed(self, vector: Vectors, wanted: Wanted) -> Vectors:
-        encode = self.encoder().encode_words
-        return moved(vector, [direction(encode, wanted.words, change) for change in wanted.changes], STRENGTH)
+        """v + sum_i m_i, (d,): m_i is how pictures here differ by a change where that is known, else by sentences."""
+        model, words = drawing_of(self.home, wanted.picture) if wanted.picture else (None, "")
+        there = vector.copy()
+        for change in wanted.changes:
+            known = None
+            for maker in dict.fromkeys((model, None)) if wanted.picture else ():
+                drawn = drawn_by(self.home, self.hub, self._models, maker)
+                known = difference(drawn, change, before=words) if known is None else known
+            if known is None:
+                known = STRENGTH * direction(self.encoder().encode_words, wanted.words, change)
+            there = there + known
+        return there
 
     def like_this(self, wanted: Wanted, *, top: int = PICTURES) -> Found:
         """Pictures that are here, nearest to what is wanted."""
         self._may("read")
-        required = self.requirement(wanted)
+        required = self._read(wanted)
         if required.pictures is not None:
             words = 0 if required.words is None else WORDS_SHARE * required.words
-            query = required.pictures[0] + words
+            query = self._changed(required.pictures[0], wanted) + words
         elif required.words is not None:
             less = [change for change in wanted.changes if not change.more]
             query = required.words if not less else self._changed(required.words, replace(wanted, changes=tuple(less)))

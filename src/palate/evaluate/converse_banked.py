@@ -1,10 +1,11 @@
-"""Composed queries on the hub that ships: "a cat as set A draws it, but outlined", by the pictures of its bank.
+"""Composed queries on the hub that ships: "a cat as set A draws it, but outlined" or "but red", with known targets.
 
-Every drawing model drew ten things plainly and in five looks, with four seeds. A case begins with one picture, says
-another look, and means what the same model drew of the same thing in that look, whatever the seed. The query names the
-set, so the candidates are that model's pictures; all pictures of the hub are asked as well.
+Every drawing model drew ten things plainly and in five looks, with four seeds: those are the bank. A case begins with
+one picture, says another look, and means what the same model drew of the same thing in that look, whatever the seed.
+Colours are drawn for this (`converse_coloured`), and a picture is meant only where its pixels are of the colour. The
+query names the set, so the candidates are that model's pictures; all pictures of the hub are asked as well.
 
-Five times two things are asked, two others tune, and the rest is learned from: nothing that is learned needs an icon.
+Two things at a time are asked, two others tune, and the rest is learned from: nothing that is learned needs an icon.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.converse.changes import OPPOSITE, direction
 from palate.converse.composing import arithmetic, fit_combiner, unit
+from palate.converse.differences import Drawn, difference
+from palate.converse.state import Change
 from palate.converse.tools import STRENGTH, WORDS_SHARE
 from palate.evaluate.converse_composed import AT, Ranks, Vectors, recall_table, recalls
 from palate.evaluate.converse_sets import share
@@ -27,6 +31,7 @@ from palate.evaluate.report import Metric, Report, write_run
 
 if TYPE_CHECKING:
     from palate.encoders.protocol import Encoder
+    from palate.evaluate.converse_coloured import Coloured
 
 SCENARIO = "converse-composed-pocket"
 MOST = {"train": 6000, "dev": 400, "test": 400}
@@ -52,15 +57,20 @@ class Pictures:
     vectors: Vectors
     sound: NDArray[np.bool_]
     places: Mapping[tuple[str, str], tuple[int, ...]]
-    models: int
+    models: tuple[str, ...]
+    seen: Sequence[str] | None = None
+    """(M * S,) the look that each has as far as its pixels tell, "" where they tell none; None where nobody looked."""
 
     @property
     def own(self) -> int:
-        return len(self.vectors) // self.models
+        return len(self.vectors) // len(self.models)
 
     def of(self, model: int, thing: str, look: str) -> tuple[int, ...]:
         rows = (model * self.own + at for at in self.places[thing, look])
-        return tuple(row for row in rows if self.sound[row])
+        return tuple(row for row in rows if self.sound[row] and self.is_so(row, look))
+
+    def is_so(self, row: int, look: str) -> bool:
+        return self.seen is None or look in ("", self.seen[row])
 
 
 def read_pictures(bank: Any) -> Pictures:
@@ -74,18 +84,18 @@ def read_pictures(bank: Any) -> Pictures:
             places[said.slots["concept"], said.slots["look"]] = rows
         elif said.text in plain:
             places[plain[said.text], ""] = rows
-    return Pictures(bank.vectors(range(len(bank))), ~np.asarray(bank.broken), places, len(bank.models))
+    return Pictures(bank.vectors(range(len(bank))), ~np.asarray(bank.broken), places, tuple(bank.models))
 
 
 def cases_of(pictures: Pictures, things: Sequence[str], most: int) -> list[Case]:
     """Up to so many by a hash; the picture begun with is the first that is sound."""
     found = [
         Case(model, thing, before, said, begun[0], targets)
-        for model in range(pictures.models)
+        for model in range(len(pictures.models))
         for thing, before in pictures.places
         if thing in things and (begun := pictures.of(model, thing, before))
         for _, said in pictures.places
-        if said not in ("", before) and (thing, said) in pictures.places
+        if said not in ("", before) and (pictures.seen is None or pictures.seen[begun[0]] != said)
         if (targets := pictures.of(model, thing, said))
     ]
     unique = {(case.begun, case.said): case for case in found}.values()
@@ -94,7 +104,10 @@ def cases_of(pictures: Pictures, things: Sequence[str], most: int) -> list[Case]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """Cases with their vectors, (n, d) each: as in `converse_composed`, and `t` the targets' mean."""
+    """Cases with their vectors, (n, d) each: as in `converse_composed`, and `t` the targets' mean.
+
+    `talked` are the words that a talk has by then ("a cat, thin outline"), `guessed` the talk's sentences' direction.
+    """
 
     cases: list[Case]
     p: Vectors
@@ -102,6 +115,8 @@ class Asked:
     w: Vectors
     named: Vectors
     t: Vectors
+    talked: Vectors
+    guessed: Vectors
 
 
 def encoded(pictures: Pictures, cases: list[Case], encoder: Encoder) -> Asked:
@@ -112,7 +127,30 @@ def encoded(pictures: Pictures, cases: list[Case], encoder: Encoder) -> Asked:
     known = dict(zip(texts, encoder.encode_words(texts), strict=True))
     there, back, alone, whole = (np.stack([known[text] for text in part]) for part in (changed, things, said, named))
     meant = np.stack([pictures.vectors[list(case.targets)].mean(axis=0) for case in cases])
-    return Asked(cases, pictures.vectors[[case.begun for case in cases]], unit(there - back), alone, whole, unit(meant))
+    pairs = dict.fromkeys((case.thing, case.said) for case in cases)
+    ways = {pair: direction(encoder.encode_words, pair[0], _change(pair[1])) for pair in pairs}
+    guessed = np.stack([ways[case.thing, case.said] for case in cases])
+    begun = pictures.vectors[[case.begun for case in cases]]
+    return Asked(cases, begun, unit(there - back), alone, whole, unit(meant), there, guessed)
+
+
+def _change(said: str) -> Change:
+    return Change(said, OPPOSITE.get(said, ""))
+
+
+def as_the_talk_does(pictures: Pictures, asked: Asked, things: Sequence[str]) -> Vectors:
+    """(n, d) what `Tools.like_this` asks with, where the hub had drawn these `things` alone."""
+    kept: dict[tuple[int, str, str], Vectors | None] = {}
+    for case in asked.cases:
+        key = case.model, case.before, case.said
+        if key not in kept:
+            rows = {place: pictures.of(case.model, *place) for place in pictures.places if place[0] in things}
+            texts = [f"{look} {thing}" for (thing, look), own in rows.items() for _ in own]
+            there = pictures.vectors[[row for own in rows.values() for row in own]]
+            kept[key] = difference(Drawn(there, [""] * len(texts), texts), _change(case.said), before=case.before)
+    moved = [kept[case.model, case.before, case.said] for case in asked.cases]
+    ways = [STRENGTH * guess if own is None else own for own, guess in zip(moved, asked.guessed, strict=True)]
+    return unit(asked.p + np.stack(ways) + WORDS_SHARE * asked.talked)
 
 
 def differences(pictures: Pictures, asked: Sequence[Case], things: Sequence[str]) -> Vectors:
@@ -177,7 +215,8 @@ def ways(pictures: Pictures, train: Asked, dev: Asked, things: Sequence[str]) ->
         "picture only": lambda a: a.p,
         "words only": lambda a: a.w,
         "all in words": lambda a: a.named,
-        "as the talk does": moved(STRENGTH, WORDS_SHARE),
+        "as the talk does": lambda a: as_the_talk_does(pictures, a, things),
+        "by sentences alone, untuned": moved(STRENGTH, WORDS_SHARE),
         "arithmetic and words": moved(*strengths),
         "the hub's differences and words": differing(*own),
         "combiner": learned[penalty],
@@ -185,9 +224,18 @@ def ways(pictures: Pictures, train: Asked, dev: Asked, things: Sequence[str]) ->
     return methods, {"arithmetic": list(strengths), "differences": list(own), "penalty": penalty}
 
 
-def evaluate_banked(bank: Any, encoder: Encoder, *, seed: int = 0, out: Path | None = None) -> Report:
-    began = time.perf_counter()
-    pictures = read_pictures(bank)
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Cases that were asked, the sets that they are of, and every method's ranks: within the set, and of all."""
+
+    cases: list[Case]
+    sets: list[str]
+    ranks: Mapping[bool, Mapping[str, Ranks]]
+    tuned: list[dict[str, Any]]
+
+
+def answers_of(pictures: Pictures, encoder: Encoder) -> Answers:
+    """Two things asked at a time, each with what was learned from and tuned on others."""
     things = list(dict.fromkeys(thing for thing, _ in pictures.places))
     parts = [things[at : at + 2] for at in range(0, len(things), 2)]
     found: dict[bool, dict[str, list[Ranks]]] = {True: {}, False: {}}
@@ -199,35 +247,56 @@ def evaluate_banked(bank: Any, encoder: Encoder, *, seed: int = 0, out: Path | N
         split = {"train": rest, "dev": dev, "test": own}
         made = {part: encoded(pictures, cases_of(pictures, of, MOST[part]), encoder) for part, of in split.items()}
         methods, chosen = ways(pictures, made["train"], made["dev"], rest)
-        tuned.append({"asked": ", ".join(own), **chosen})
+        tuned.append({"asked": ", ".join(own), **{name: str(value) for name, value in chosen.items()}})
         asked += made["test"].cases
         for name, way in methods.items():
             queries = way(made["test"])
             for within, by_name in found.items():
                 by_name.setdefault(name, []).append(ranks(pictures, made["test"].cases, queries, within=within))
     whole = {within: {name: np.concatenate(own) for name, own in by.items()} for within, by in found.items()}
-    said = np.array([case.said for case in asked])
+    return Answers(asked, [pictures.models[case.model] for case in asked], whole, tuned)
+
+
+def together(one: Answers, other: Answers) -> Answers:
+    both = {
+        within: {name: np.concatenate([own, other.ranks[within][name]]) for name, own in by_name.items()}
+        for within, by_name in one.ranks.items()
+    }
+    return Answers(one.cases + other.cases, one.sets + other.sets, both, one.tuned + other.tuned)
+
+
+def evaluate_banked(
+    bank: Any, encoder: Encoder, *, coloured: Coloured | None = None, seed: int = 0, out: Path | None = None
+) -> Report:
+    """The bank's looks and, where they were drawn, colours and winter beside."""
+    began = time.perf_counter()
+    pictures = read_pictures(bank)
+    found = answers_of(pictures, encoder)
+    tables = {}
+    if coloured is not None:
+        found = together(found, answers_of(coloured.pictures, encoder))
+        tables = coloured.tables
+    said = np.array([case.said for case in found.cases])
     report = Report(
         scenario=SCENARIO,
-        metrics=_metrics(whole, [case.thing for case in asked], seed),
-        cases=len(asked),
+        metrics=_metrics(found.ranks, [case.thing for case in found.cases], seed),
+        cases=len(found.cases),
         unscored=0,
         took_s=time.perf_counter() - began,
         run=None if out is None else str(out),
         tables={
-            f"recall@{AT} of {pictures.own} pictures of the set, {len(asked)} cases": recall_table(whole[True], said),
-            f"recall@{AT} of all {int(pictures.sound.sum())} pictures": recall_table(whole[False], said),
-            "Tuned on other things": [
-                {**one, "arithmetic": str(one["arithmetic"]), "differences": str(one["differences"])} for one in tuned
-            ],
+            f"recall@{AT} of the pictures of the set, {len(said)} cases": recall_table(found.ranks[True], said),
+            f"recall@{AT} of all pictures": recall_table(found.ranks[False], said),
+            **tables,
+            "Tuned on other things": found.tuned,
         },
     )
     if out is not None:
-        specification = {"scenario": SCENARIO, "seed": seed, "encoder": encoder.id, "cases": MOST, "tuned": tuned}
+        specification = {"scenario": SCENARIO, "seed": seed, "encoder": encoder.id, "cases": MOST, "tuned": found.tuned}
         rows = [
-            {"thing": case.thing, "model": bank.models[case.model], "before": case.before, "said": case.said}
-            | {name: int(own[at]) for name, own in whole[True].items()}
-            for at, case in enumerate(asked)
+            {"thing": case.thing, "model": model, "before": case.before, "said": case.said}
+            | {name: int(own[at]) for name, own in found.ranks[True].items()}
+            for at, (case, model) in enumerate(zip(found.cases, found.sets, strict=True))
         ]
         write_run(out, specification, rows, (), report)
     return report

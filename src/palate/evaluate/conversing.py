@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.converse.prompting import Example, order_by, rank_prompt
-from palate.converse.speaking import Speaker
 from palate.converse.suggesting import (
     EVIDENCE,
     RECENT,
@@ -39,6 +38,7 @@ from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric, Report, write_run
 from palate.importers.dialogues import Dialogue, Film, Suggestion, read_films, read_inspired, suggestions
 from palate.metrics.ranking import target_rank
+from palate.writers.speaking import Speaker
 
 SCENARIO = "converse"
 DEPTHS = (1, 10, 50)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from palate.converse.making import Column, Slate
-from palate.converse.speaking import open_speaker
 from palate.converse.state import Exchange, Talk, Thing, exchange_of
 from palate.converse.talking import Conversing
 from palate.converse.tools import Tools
@@ -18,13 +17,14 @@ from palate.people import talks as rows
 from palate.people.gate import Principal, unknown
 from palate.people.secrets import fresh_id
 from palate.serve.errands import finished, pictures_of
+from palate.writers.speaking import open_speaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from palate.converse.speaking import Speaker
     from palate.serve.desks import ServedDesk, Shown
     from palate.serve.serving import Serving
+    from palate.writers.speaking import Speaker
 
 MOST_TALKS = 200
 TALKING = 4

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from palate.errors import PalateError
+from palate.writers.speaking import in_time
 from palate.writers.variants import CATEGORIES, LONGEST, Brief, PromptWriter, Variant, Written
 
 SECONDS = 30.0
@@ -109,7 +109,7 @@ def write(writer: PromptWriter, brief: Brief, fallback: PromptWriter, *, seconds
     used: list[Variant] = []
     refused = 0
     try:
-        used, refused = checked(_in_time(writer, brief, seconds), brief)
+        used, refused = checked(in_time(lambda: writer.write(brief), seconds), brief)
     except PalateError as error:
         reason = error.message
     if reason is None and len(used) < FEWEST * brief.count:
@@ -137,24 +137,3 @@ def _filled(used: Sequence[Variant], more: Iterable[Variant], each: int) -> Iter
             room[variant.category] -= 1
             seen.add(same(variant.text))
             yield variant
-
-
-def _in_time(writer: PromptWriter, brief: Brief, seconds: float) -> object:
-    """The writer's answer, whatever it raises being a failure; one that hangs is left behind."""
-    answers: list[object] = []
-    errors: list[str] = []
-
-    def run() -> None:
-        try:
-            answers.append(writer.write(brief))
-        except PalateError as error:
-            errors.append(error.message)
-        except Exception as error:  # a stranger's code may raise anything, and the turn goes on
-            errors.append(f"the writer failed: {type(error).__name__}")
-
-    worker = threading.Thread(target=run, name="writer", daemon=True)
-    worker.start()
-    worker.join(seconds)
-    if answers:
-        return answers[0]
-    raise PalateError("writer_failed", errors[0] if errors else f"no candidates within {seconds:.0f} s")

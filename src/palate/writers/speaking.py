@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -14,11 +15,22 @@ from palate.generators.endpoints import Endpoint, message_in
 from palate.quiet import quietly
 from palate.writers.captioners import content_of
 
-SECONDS = 20.0
-MOST_TOKENS = 800
-LARGEST_REPLY = 256 * 1024
 LONGEST_ANSWER = 20_000
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How long, how much and how freely a language model answers: the likeliest words at a temperature of 0."""
+
+    seconds: float = 20.0
+    most_tokens: int = 800
+    temperature: float = 0.0
+    largest: int = 256 * 1024
+    """Bytes of a server's reply."""
+
+
+PLAIN = Manner()
 
 
 @runtime_checkable
@@ -31,7 +43,9 @@ class Speaker(Protocol):
     def answer(self, asked: str) -> str: ...
 
 
-def open_speaker(name: str, *, device: str | None = None, key: str | None = None) -> Speaker | None:
+def open_speaker(
+    name: str, *, device: str | None = None, key: str | None = None, manner: Manner = PLAIN
+) -> ChatSpeaker | LocalSpeaker | None:
     """By the setting `writer`: None for `offline`, else a server and its model, a folder or a hub id."""
     if name in ("", "offline"):
         return None
@@ -41,27 +55,28 @@ def open_speaker(name: str, *, device: str | None = None, key: str | None = None
         if not model:
             hint = f"write {place[:100]}#MODEL"
             raise PalateError("no_writer", "which of the server's models is meant?", about=name[:200], hint=hint)
-        return ChatSpeaker(place, model, key=key)
+        return ChatSpeaker(place, model, key=key, manner=manner)
     folder = find_folder(name, kind="janus")
     require_sound(folder, name)
-    return LocalSpeaker(name, folder, device=device)
+    return LocalSpeaker(name, folder, device=device, manner=manner)
 
 
 class ChatSpeaker:
     """A language model behind an OpenAI-compatible address. It is sent words alone: no tools, no files."""
 
-    def __init__(self, address: str, model: str, *, key: str | None = None, seconds: float = SECONDS) -> None:
+    def __init__(self, address: str, model: str, *, key: str | None = None, manner: Manner = PLAIN) -> None:
         self.name = f"{model} at {address}"
-        self._model = model
+        self._model, self._manner = model, manner
         plain = address.rstrip("/").removesuffix("/v1")
-        self._endpoint = Endpoint(model, plain, key=key, seconds=seconds, largest=LARGEST_REPLY)
+        self._endpoint = Endpoint(model, plain, key=key, seconds=manner.seconds, largest=manner.largest)
 
-    def answer(self, asked: str) -> str:
+    def answer(self, asked: str, *, seed: int = 0) -> str:
         body = {
             "model": self._model,
             "messages": [{"role": "user", "content": asked}],
-            "max_tokens": MOST_TOKENS,
-            "temperature": 0,
+            "max_tokens": self._manner.most_tokens,
+            "temperature": self._manner.temperature,
+            "seed": seed,
         }
         with self._endpoint:
             answer = self._endpoint.post_json("/v1/chat/completions", body)
@@ -71,9 +86,9 @@ class ChatSpeaker:
 
 
 class LocalSpeaker:
-    """A causal language model in a folder; the likeliest words, and never longer than its time."""
+    """A causal language model in a folder; it stops when its time is over."""
 
-    def __init__(self, name: str, folder: Path, *, device: str | None = None, seconds: float = SECONDS) -> None:
+    def __init__(self, name: str, folder: Path, *, device: str | None = None, manner: Manner = PLAIN) -> None:
         from palate.encoders.running import best_device
 
         with quietly():
@@ -85,23 +100,27 @@ class LocalSpeaker:
         self.name = name
         self.device = device or best_device()
         self.network = network.eval().requires_grad_(False).to(self.device)
-        self._seconds = seconds
+        self._manner = manner
 
-    def answer(self, asked: str) -> str:
+    def answer(self, asked: str, *, seed: int = 0) -> str:
         import torch
 
+        warm = self._manner.temperature > 0
+        freely: dict[str, Any] = {"do_sample": warm} | ({"temperature": self._manner.temperature} if warm else {})
         with torch.inference_mode(), quietly():
             tokens = self._tokens(asked).to(self.device)
             room = int(getattr(self.network.config, "max_position_embeddings", 4096)) - tokens.shape[1]
             if room < 1:
                 raise PalateError("writer_failed", "the network reads fewer words than it is asked")
+            if warm:
+                torch.manual_seed(seed)
             made = self.network.generate(
                 tokens,
                 attention_mask=torch.ones_like(tokens),
-                max_new_tokens=min(MOST_TOKENS, room),
-                max_time=self._seconds,
-                do_sample=False,
+                max_new_tokens=min(self._manner.most_tokens, room),
+                max_time=self._manner.seconds,
                 pad_token_id=self.tokenizer.eos_token_id or 0,
+                **freely,
             )
         return str(self.tokenizer.decode(made[0, tokens.shape[1] :], skip_special_tokens=True))
 
