@@ -9,17 +9,20 @@ import pytest
 from PIL import Image
 
 from palate.errors import PalateError
-from palate.evaluate.personalise_methods import shop_of
+from palate.evaluate.personalise_methods import alike, shop_of
 from palate.evaluate.personalise_planted import (
     Classifier,
     PlantedDesign,
     accuracies,
+    among,
     evaluate_planted,
     others_of,
     shares_of,
+    windows_of_length,
 )
 from palate.personalise.planted import Pool, Taste, ink_colour, planted_people, read_pool
 from palate.personalise.reading import read_collection
+from palate.personalise.scorers import Space
 from palate.testing.fakes import FakeEncoder
 from palate.testing.januses import build_tiny_janus
 from palate.testing.shapes import draw_shape
@@ -118,3 +121,17 @@ def test_retrieval_follows_the_planted_taste_and_a_network_is_measured_beside_it
     ):
         assert name in report.metrics
     assert (tmp_path / "run" / "summary.json").is_file()
+
+
+def test_retrieval_finds_from_the_whole_pool_what_one_does_not_have(pool: Pool) -> None:
+    new, everything = pool.part(held=True), planted_people(pool, people=2)[0]
+    shop = shop_of(planted_people(new, people=8, each=6)[0], 48)
+    windows = windows_of_length(shop, range(8), 5)
+    for window, there in zip(windows, among(shop, everything, windows), strict=True):
+        assert [everything.items[at].id for at in there.history] == [shop.items[at].id for at in window.history]
+        assert everything.items[there.target].id == shop.items[window.target].id
+    recommended = alike(Space(FakeEncoder(), everything), among(shop, everything, windows))
+    kept = {item.id for item in new.items}
+    assert any(everything.items[at].id not in kept for at in recommended.ravel())
+    for row, there in zip(recommended, among(shop, everything, windows), strict=True):
+        assert not set(row.tolist()) & set(there.past)

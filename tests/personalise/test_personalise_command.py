@@ -174,6 +174,13 @@ def test_unknown_ways_are_named(home: Path, palate: Palate, tmp_path: Path) -> N
     assert (code, "none of vision, codes" in err) == (1, True)
 
 
+def test_training_says_from_what_it_could_learn(home: Path, palate: Palate) -> None:
+    code, _, err = palate("train", "personalise", "sft")
+    assert (code, "say from what to learn" in err) == (1, True)
+    code, _, err = palate("train", "personalise", "sft", "--planted")
+    assert (code, "no picture of this hub can be looked at" in err) == (1, True)
+
+
 def test_pictures_are_counted_within_reason(home: Path) -> None:
     studio = Studio.open(str(home))
     with pytest.raises(PalateError, match="1 to 64"):

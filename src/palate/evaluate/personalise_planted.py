@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.personalise import SCENARIO, SIDE, drawn_by, open_drawers
 from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
 from palate.evaluate.report import Metric, Report, write_run
-from palate.personalise.histories import Window
+from palate.personalise.histories import Collection, Window
 from palate.personalise.plain_look import PlainLook
 from palate.personalise.planted import KINDS, Pool, Taste, planted_people
 from palate.personalise.rewards import Floats
@@ -93,7 +93,7 @@ def evaluate_planted(
     drawers = open_drawers(home, design.janus, design.device, notes)
     side = int(next((janus.network.config.vision_config.image_size for janus, _ in drawers.values()), SIDE))
     known, new = pool.part(held=False), pool.part(held=True)
-    collection, tastes = planted_people(new, people=design.people, seed=design.seed + 1)
+    collection, tastes = planted_people(new, people=design.people, each=LENGTHS[0] + 1, seed=design.seed + 1)
     taught, _ = planted_people(known, people=2)
     shop = shop_of(collection, side)
     encoder = (
@@ -109,10 +109,10 @@ def evaluate_planted(
             "too_few_cases", f"only {len(asked)} people have a taste that training knows", about=pool.name
         )
     shares: dict[str, dict[int, Floats]] = {}
-    space = Space(encoder, shop)
+    every = Space(encoder, shop_of(planted_people(pool, people=2)[0], side))
     for length in LENGTHS:
         windows = windows_of_length(shop, asked, length)
-        shown = all_shown(windows, shop, space, drawers, design, progress)
+        shown = all_shown(windows, shop, every, drawers, design, progress)
         for name, pictures in shown.items():
             shares.setdefault(name, {})[length] = shares_of(classifier, pictures, [own[at] for at in asked])
         if length == LENGTHS[0]:
@@ -152,12 +152,34 @@ def windows_of_length(shop: Shop, people: Sequence[int], length: int) -> list[Wi
     return found
 
 
+def among(shop: Shop, whole: Collection, windows: Sequence[Window]) -> list[Window]:
+    """The same windows, by the items' places in the whole collection."""
+    place = {item.id: at for at, item in enumerate(whole.items)}
+    own = [place[item.id] for item in shop.items]
+
+    def moved(items: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(own[item] for item in items)
+
+    return [
+        replace(
+            window,
+            history=moved(window.history),
+            target=own[window.target],
+            future=moved(window.future),
+            past=moved(window.past),
+        )
+        for window in windows
+    ]
+
+
 def all_shown(
-    windows: Sequence[Window], shop: Shop, space: Space, drawers: Any, design: PlantedDesign, progress: Progress
+    windows: Sequence[Window], shop: Shop, every: Space, drawers: Any, design: PlantedDesign, progress: Progress
 ) -> dict[str, Shown]:
-    chosen = methods.random_items(shop, windows, design.seed)
-    shown = {"random": shop.pictures(chosen)}
-    shown["retrieve-visual"] = shop.pictures(methods.alike(space, windows)) if windows[0].history else shown["random"]
+    """Retrieval is from the whole pool, seen as the classifier sees: of a small shop little of a taste is left."""
+    found, there = every.collection, among(shop, every.collection, windows)
+    assert isinstance(found, Shop)
+    shown = {"random": found.pictures(methods.random_items(found, there, design.seed))}
+    shown["retrieve-visual"] = found.pictures(methods.alike(every, there)) if windows[0].history else shown["random"]
     for place, (name, (janus, seen)) in enumerate(drawers.items()):
         progress("drawing", place, len(drawers))
         shown[name] = methods.drawn(Shelf(janus, shop, seen), windows, seed=design.seed)

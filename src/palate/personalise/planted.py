@@ -20,7 +20,7 @@ from palate.personalise.histories import Collection, Item, Source, collected
 LABELS = "labels.csv"
 KINDS = ("style", "topic", "colour")
 FEWEST = 12
-"""Pictures of one value below which nobody is given a taste for it."""
+"""Pictures of one value below which nobody is given a taste for it, and that each person likes: two windows."""
 HELD = 4
 """One item in so many is kept from training, by its name alone."""
 HUES = {"red": 0, "orange": 30, "yellow": 60, "green": 120, "cyan": 180, "blue": 225, "purple": 280, "pink": 325}
@@ -47,13 +47,13 @@ class Pool:
             tuple(self.sources[at] for at in kept),
         )
 
-    def values(self, kind: str) -> dict[str, list[int]]:
-        """Each value of a kind with its items, where there are enough of them."""
+    def values(self, kind: str, fewest: int = FEWEST) -> dict[str, list[int]]:
+        """Each value of a kind with its items, where there are at least `fewest` of them."""
         found: dict[str, list[int]] = defaultdict(list)
         for at, labels in enumerate(self.labels):
             if labels.get(kind):
                 found[labels[kind]].append(at)
-        return {value: items for value, items in sorted(found.items()) if len(items) >= FEWEST}
+        return {value: items for value, items in sorted(found.items()) if len(items) >= fewest}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ def planted_people(
     pool: Pool, *, people: int = 400, each: int = FEWEST, seed: int = 0
 ) -> tuple[Collection, dict[str, Taste]]:
     """People in turn of each kind and value, each of whom likes `each` pictures of it in an order of their own."""
-    by_kind = {kind: values for kind in KINDS if len(values := pool.values(kind)) >= 2}
+    by_kind = {kind: values for kind in KINDS if len(values := pool.values(kind, each)) >= 2}
     if not by_kind:
-        said = f"no kind of {', '.join(KINDS)} has two values with {FEWEST} pictures each"
+        said = f"no kind of {', '.join(KINDS)} has two values with {each} pictures each"
         raise PalateError("too_few_pictures", said, about=pool.name)
     tastes = [Taste(kind, value) for kind, values in by_kind.items() for value in values]
     chance = np.random.default_rng(seed)

@@ -157,10 +157,14 @@ def resting(janus: Janus) -> Iterator[None]:
 
 
 def frugally(janus: Janus, wanted: bool) -> None:
-    """Recomputed activations; the networks have no dropout, so that training mode changes nothing else."""
+    """Recomputed activations; the networks have no dropout, so that training mode changes nothing else.
+
+    Later transformers call them activation checkpoints, and warn of the earlier name.
+    """
     language: Any = janus.network.model.language_model
+    name = "activation" if hasattr(language, "activation_checkpointing_enable") else "gradient"
     if wanted:
-        language.gradient_checkpointing_enable({"use_reentrant": False})
+        getattr(language, f"{name}_checkpointing_enable")({"use_reentrant": False})
     elif language.training:
-        language.gradient_checkpointing_disable()
+        getattr(language, f"{name}_checkpointing_disable")()
     language.train(wanted)
