@@ -1,9 +1,9 @@
 """How long `find`, `identify` and `recommend` take over HTTP when people ask at random moments, also while a job draws.
 
-`python benchmarks/serve_load.py [--hub FOLDER] [--rate 50] [--seconds 60] [--draw]`; without a hub the pocket hub is
-served. Requests come as a Poisson stream, open loop: one that is late does not hold up the next, so a slow answer is
-not hidden by asking less. The service is a process of its own. One JSON line a run; it is met where 99 of 100 answers
-take at most 80 ms (200 ms while a job draws) and none is an error.
+`python benchmarks/serve_load.py [--hub FOLDER] [--rate 50] [--seconds 60] [--draw also|only]`; without a hub the
+pocket hub is served. Requests come as a Poisson stream, open loop: one that is late does not hold up the next, so a
+slow answer is not hidden by asking less. The service is a process of its own. One JSON line a run; it is met where 99
+of 100 answers take at most 80 ms (200 ms while a job draws) and none is an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ THINGS = ("heart", "house", "cloud", "cup", "star", "bell", "key", "lock", "tree
 KINDS = ("find", "identify", "recommend")
 
 
-def main(hub: Path | None, rate: float, seconds: float, draw: bool) -> list[dict[str, Any]]:
+def main(hub: Path | None, rate: float, seconds: float, draw: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         if hub is not None:
@@ -50,7 +50,7 @@ def main(hub: Path | None, rate: float, seconds: float, draw: bool) -> list[dict
             server.wait()
 
 
-async def measure(address: str, rate: float, seconds: float, draw: bool) -> list[dict[str, Any]]:
+async def measure(address: str, rate: float, seconds: float, draw: str) -> list[dict[str, Any]]:
     where, _, token = address.partition("#token=")
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     async with httpx.AsyncClient(base_url=where, timeout=30, limits=limits) as client:
@@ -64,17 +64,15 @@ async def measure(address: str, rate: float, seconds: float, draw: bool) -> list
         for _ in range(30):  # the first of them wait for the encoder
             await ask(client, pictures, chance)
         about = {"benchmark": "serve_load", "rate": rate, "seconds": seconds}
-        before = busy()
-        taken = await stream(client, pictures, rate, seconds)
-        found = [{**about, "drawing": False, **told(taken), "machine_busy": share(before, busy())}]
-        print(json.dumps(found[0]), flush=True)
-        if draw:
-            drawn, before = await begin_drawing(client), busy()
-            taken = await stream(client, pictures, rate, seconds)
-            job = (await client.get("/api/v1/jobs")).json()["items"][0]
-            found.append({**about, "drawing": job["state"], "drawn": job["done"] - drawn, **told(taken)})
-            found[1]["machine_busy"] = share(before, busy())
-            print(json.dumps(found[1]), flush=True)
+        found: list[dict[str, Any]] = []
+        for drawing in {"no": (False,), "also": (False, True), "only": (True,)}[draw]:
+            drawn, before = await begin_drawing(client) if drawing else 0, busy()
+            answer = {**about, "drawing": drawing, **told(await stream(client, pictures, rate, seconds))}
+            if drawing:
+                job = (await client.get("/api/v1/jobs")).json()["items"][0]
+                answer |= {"drawing": job["state"], "drawn": job["done"] - drawn}
+            found.append({**answer, "machine_busy": share(before, busy())})
+            print(json.dumps(found[-1]), flush=True)
     return found
 
 
@@ -150,6 +148,6 @@ if __name__ == "__main__":
     parser.add_argument("--hub", type=Path)
     parser.add_argument("--rate", type=float, default=50.0)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--draw", action="store_true")
+    parser.add_argument("--draw", choices=("no", "also", "only"), default="no")
     given = parser.parse_args()
     main(given.hub, given.rate, given.seconds, given.draw)

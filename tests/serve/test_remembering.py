@@ -46,6 +46,23 @@ def test_an_answer_that_a_write_overtook_is_not_kept(database: Database) -> None
     assert remembered.known("one") is None
 
 
+def test_what_drawing_writes_changes_nothing_that_is_known_of_people(world: World) -> None:
+    database, client = world.serving.home.database, world.owner
+    before = database.written
+    job = world.draw(client, "a red circle", count=2)
+    assert job["done"] == 2
+    assert database.written == before
+    with database.write() as connection:
+        connection.execute(text("UPDATE tasks SET state = state"))
+        connection.execute(text("DELETE FROM outbox"))
+    assert database.written == before
+    with database.write() as connection:
+        connection.execute(text("UPDATE tasks SET state = state"))
+        connection.execute(text("DELETE FROM visits WHERE id = 'nobody'"))
+    assert database.written == before + 1
+    assert client.post("/api/v1/find", json={"prompt": "a red circle"}).status_code == 200
+
+
 def test_nothing_is_kept_for_long_and_nothing_is_no_answer(database: Database) -> None:
     at = [0.0]
     remembered = Remembered(database, clock=lambda: at[0])

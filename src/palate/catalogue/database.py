@@ -5,6 +5,7 @@ SQLite in the home's folder, or Postgres (`catalogue.postgres`): what calls `rea
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,24 @@ from palate.errors import PalateError
 
 WRITES = "palate_writes"
 ROWS_A_STATEMENT = 500
+OF_DRAWING = frozenset(
+    (
+        "jobs",
+        "tasks",
+        "errands",
+        "holdings",
+        "pictures",
+        "drawings",
+        "credits",
+        "prompts",
+        "encoders",
+        "vectors",
+        "outbox",
+    )
+)
+"""Tables that a job which draws fills as it goes on; who may come in, and what anybody chose, is in none of them."""
+CHANGES_NOTHING = ("SELECT", "BEGIN", "PRAGMA")
+CHANGES = re.compile(r'\s*(?:INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+"?(\w+)"?', re.IGNORECASE)
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
@@ -87,7 +106,10 @@ class Database:
         )
         self._writing = threading.RLock()
         self.written = 0
-        """How many transactions were written from here: what was read under another number may be so no longer."""
+        """How many transactions changed anything from here, but for what drawing changes picture by picture: what was
+        read of people under another number may be so no longer."""
+        self._changed = False
+        event.listen(engine, "before_cursor_execute", self._notice)
 
     @classmethod
     def embedded(cls, path: Path) -> Database:
@@ -171,7 +193,14 @@ class Database:
                                 postgres.act_for(connection, person)
                         yield connection
             finally:
-                self.written += 1
+                self.written += self._changed
+                self._changed = False
+
+    def _notice(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        """Statements of one transaction at a time change anything; what is not understood counts as a change."""
+        if not self._changed and not statement.lstrip().upper().startswith(CHANGES_NOTHING):
+            table = CHANGES.match(statement)
+            self._changed = table is None or table[1] not in OF_DRAWING
 
     def close(self) -> None:
         self.engine.dispose()

@@ -85,11 +85,13 @@ class ClipShaped:
         return vectors
 
     def cut(self, words: Sequence[str]) -> list[bool]:
-        if not words:
-            return []
+        doubtful = [text for text in words if not surely_short(text, self.words_limit)]
+        if not doubtful:
+            return [False] * len(words)
         with quietly():
-            tokens = self._tokenizer(list(words), truncation=False)["input_ids"]
-        return [len(row) > self.words_limit for row in tokens]
+            tokens = self._tokenizer(doubtful, truncation=False)["input_ids"]
+        lengths = dict(zip(doubtful, map(len, tokens), strict=True))
+        return [lengths.get(text, 0) > self.words_limit for text in words]
 
     def _see(self, part: Sequence[Image.Image]) -> torch.Tensor:
         import torch
@@ -114,6 +116,11 @@ class ClipShaped:
         if self.model_type == "siglip":
             given.pop("attention_mask", None)
         return features(self._runner.network.get_text_features(**given))
+
+
+def surely_short(text: str, limit: int) -> bool:
+    """Whether it fits whatever its tokens are: none is shorter than a character of plain text, and three are added."""
+    return text.isascii() and len(text) + 3 <= limit
 
 
 def features(answer: Any) -> torch.Tensor:

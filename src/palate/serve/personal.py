@@ -98,7 +98,9 @@ def recommend(
 
 
 def _pictures(here: Serving, library: Library, principal: Principal, found: Ranking) -> list[tastes.ForYouPicture]:
-    gallery = library.seen_by(principal.person)
+    gallery = library.gallery
+    if not all(row.id in gallery.place for row in found):
+        gallery = library.seen_by(principal.person)
     ranked = [row for row in found if row.id in gallery.place]
     cards = pictures_shown(library, gallery, [gallery.place[row.id] for row in ranked], here)
     return [
