@@ -166,6 +166,7 @@ class Studio:
         count: int = 1,
         executor: str = "serial",
         workers: int | None = None,
+        address: str | None = None,
         progress: Progress = nothing,
     ) -> dict[str, Any]:
         from palate.specify.ordering import specify
@@ -181,6 +182,7 @@ class Studio:
             count=count,
             executor=executor,
             workers=workers,
+            address=address,
             progress=progress,
         )
         self._learn(progress=progress)

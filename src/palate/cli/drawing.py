@@ -39,8 +39,11 @@ def specify(
         Path | None, typer.Option("--prompts", help="Your own prompts: one a line, or JSON Lines.")
     ] = None,
     count: Annotated[int, typer.Option("-n", min=1, max=100, help="Pictures a prompt.")] = 1,
-    executor: Annotated[str, typer.Option("--executor", help="Where to draw: serial, or pool.")] = "serial",
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="How many processes a pool has.")] = None,
+    executor: Annotated[str, typer.Option("--executor", help="Where to draw: serial, pool, or ray.")] = "serial",
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="How many processes or actors draw.")] = None,
+    address: Annotated[
+        str | None, typer.Option("--address", help="A Ray cluster with token login; without one it is this machine.")
+    ] = None,
     hub: Hub = None,
     json: AsJson = False,
 ) -> None:
@@ -52,7 +55,13 @@ def specify(
 
     with studio(hub) as opened, printing.progress(quiet=json) as progress:
         done = opened.specify(
-            models=model, prompts=prompts, count=count, executor=executor, workers=workers, progress=progress
+            models=model,
+            prompts=prompts,
+            count=count,
+            executor=executor,
+            workers=workers,
+            address=address,
+            progress=progress,
         )
     if json:
         printing.as_json(done)

@@ -1,4 +1,4 @@
-"""Where tasks run: in this process or in a pool. Either way the parent alone speaks to the database."""
+"""Where tasks run: here, in a pool, or on Ray (`specify.on_ray`). The parent alone speaks to the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from palate.errors import PalateError
 from palate.generators.protocol import FillsUp, Generator
 from palate.jobs.tasks import Task
 
-ExecutorName = Literal["serial", "pool"]
+ExecutorName = Literal["serial", "pool", "ray"]
 NICE = 10
 """By how much a process that draws aside gives way (POSIX)."""
 
@@ -213,7 +213,13 @@ def _end_with_the_parent() -> None:
         os._exit(1)
 
 
-def open_workers(name: ExecutorName, count: int | None = None, *, aside: bool = False) -> Workers:
+def open_workers(
+    name: ExecutorName, count: int | None = None, *, aside: bool = False, address: str | None = None
+) -> Workers:
+    if name == "ray":
+        from palate.specify.on_ray import RayWorkers
+
+        return RayWorkers(address, count)
     return Pool(count, aside=aside) if name == "pool" else Serial()
 
 

@@ -16,12 +16,12 @@ from palate.jobs.tasks import Task
 from palate.settings import Settings
 from palate.specify import drawing, orders
 from palate.specify.drawing import Outcome, Progress, nothing
-from palate.specify.executors import open_workers
+from palate.specify.executors import ExecutorName, open_workers
 
 if TYPE_CHECKING:
     from palate.encoders.protocol import Encoder
 
-EXECUTORS = ("serial", "pool")
+EXECUTORS: tuple[ExecutorName, ...] = ("serial", "pool", "ray")
 
 
 def wanted_settings(settings: Settings) -> dict[str, Any]:
@@ -38,12 +38,14 @@ def run_tasks(
     *,
     executor: str = "serial",
     workers: int | None = None,
+    address: str | None = None,
     progress: Progress = nothing,
 ) -> Outcome:
     """Plan what is missing and draw it."""
-    if executor not in EXECUTORS:
+    named = next((name for name in EXECUTORS if name == executor), None)
+    if named is None:
         raise PalateError("unknown_executor", f"'{executor}' is none of {', '.join(EXECUTORS)}", about="executor")
-    pool = open_workers("pool" if executor == "pool" else "serial", workers)
+    pool = open_workers(named, workers, address=address)
     try:
         with home.writing():
             with home.write() as connection:
@@ -100,6 +102,7 @@ def specify(
     count: int = 1,
     executor: str = "serial",
     workers: int | None = None,
+    address: str | None = None,
     progress: Progress = nothing,
 ) -> dict[str, Any]:
     """Draw what is missing, then encode whatever has no vector, imported pictures included."""
@@ -127,6 +130,7 @@ def specify(
             everything,
             executor=executor,
             workers=workers,
+            address=address,
             progress=progress,
         )
         encoded = encode_missing(home, encoder(), progress=progress)
