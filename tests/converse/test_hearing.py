@@ -54,6 +54,13 @@ def test_what_is_said_is_heard(said: str, intent: str) -> None:
     assert hear(said, TALK).intent == intent
 
 
+def test_what_contradicts_a_change_gives_way_and_what_is_left_is_english() -> None:
+    assert reworded("a cat in outline", Change("filled", "outline"))[0] == "a cat, filled"
+    assert reworded("a house in winter", Change("in summer", "in winter"))[0] == "a house in summer"
+    assert reworded("a woman in red", Change("blue"))[0] == "a woman in blue"
+    assert reworded("an outline cat", Change("filled", "outline"))[0] == "a filled cat"
+
+
 def test_before_anything_was_wanted_a_thing_is_asked_for() -> None:
     for said in ("a red cat", "something for a children's book cover", "darker", "lighthouse, storm, ink"):
         assert hear(said, Talk("ada")).intent == "ask"

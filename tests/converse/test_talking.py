@@ -78,6 +78,15 @@ def test_why_is_answered_from_the_specification(studio: Studio) -> None:
     assert "13 pictures here speak for" in reply.text or "12 pictures here speak for" in reply.text
 
 
+def test_why_is_about_the_answer_that_was_given_whatever_was_drawn_since(studio: Studio) -> None:
+    talk = studio.converse("ada")
+    shown = last(talk, "a red circle", "like the first, but purple").reply.models
+    first, second = (talk.say(f"why the {nth} model?").reply.text for nth in ("first", "second"))
+    assert f"{shown[0].name} is number 1 of 2." in first
+    assert f"of its {shown[0].score:.2f}" in first
+    assert f"{shown[1].name} is number 2 of 2." in second
+
+
 def test_undo_goes_back_past_what_only_told_something(studio: Studio) -> None:
     talk = studio.converse("ada", draws=False)
     first = talk.say("a red circle")
@@ -103,7 +112,8 @@ def test_what_was_liked_last_month(studio: Studio) -> None:
     talk = studio.converse("ada")
     liked = last(talk, "a red circle", "I like the first").wanted.picture
     assert talk.say("which of mine did I like today?").reply.pictures[0].id == liked
-    assert "You liked nothing then." in talk.say("which of mine did I like last month?").reply.text
+    nothing = talk.say("which of mine did I like last month?").reply.text
+    assert nothing == "You liked nothing then; at other times you liked 1 picture."
     later = conversing(studio)
     later._now = lambda: datetime.now(UTC) + timedelta(days=31)
     assert later.say("which of mine did I like last month?").reply.pictures[0].id == liked

@@ -110,7 +110,12 @@ def reworded(words: str, change: Change) -> tuple[str, Change]:
     there = rival.findall(words) if rival else []
     if rival is None or len(there) != 1:
         return words, change
-    return rival.sub(change.towards, words), Change(change.towards, there[0].lower())
+    now = Change(change.towards, there[0].lower())
+    if change.towards not in COLOURS and re.search(rf"\bin {there[0]}\b", words):  # "in outline" is not "in filled"
+        rest = re.sub(rf"[, ]*\bin {there[0]}\b", "", words)
+        return (f"{rest}, {change.towards}" if rest else change.towards), now
+    article = "an" if change.towards[0] in "aeiou" else "a"
+    return re.sub(rf"\ban? (?={change.towards}\b)", f"{article} ", rival.sub(change.towards, words)), now
 
 
 def direction(encode: Encode, subject: str, change: Change) -> Vectors:

@@ -37,6 +37,8 @@ class Attributes:
 
     pairs: tuple[tuple[str, str], ...]
     z: Floats
+    guessed: tuple[int, ...] = ()
+    """Columns that sentences alone tell of, where others are known from examples: these are better not asked."""
 
     @classmethod
     def of(
@@ -66,6 +68,7 @@ def read(
     """
     attributes = Attributes.of(candidates, encode, subject, pairs)
     z = attributes.z.copy()
+    learned = []
     for column, (first, second) in enumerate(pairs):
         sides = np.array([[_names(text, first), _names(text, second)] for text in prompts], dtype=bool).reshape(-1, 2)
         known = np.flatnonzero(sides[:, 0] != sides[:, 1])[:MOST_EXAMPLES]
@@ -73,7 +76,9 @@ def read(
         if min(int(has.sum()), int((~has).sum())) >= FEWEST_EXAMPLES:
             reader = learned_reader(examples[known], has)
             z[:, column] = candidates.astype(np.float64) @ reader[:-1] + reader[-1]
-    return Attributes(attributes.pairs, z)
+            learned.append(column)
+    guessed = tuple(column for column in range(len(pairs)) if column not in learned) if learned else ()
+    return Attributes(attributes.pairs, z, guessed)
 
 
 def _names(text: str, attribute: str) -> bool:

@@ -37,6 +37,16 @@ class Slate:
     turn: int
     columns: tuple[Column, ...]
 
+    @property
+    def name(self) -> str:
+        return f"{self.conversation}:{self.turn}"
+
+
+def slate_of(name: str) -> tuple[str, int]:
+    """Which steering, and which of its turns."""
+    steering, _, turn = name.rpartition(":")
+    return steering, int(turn)
+
 
 class Making(Protocol):
     """Each answers ids once the pictures are there and can be looked for; a PalateError says why they are not."""

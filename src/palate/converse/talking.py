@@ -170,7 +170,8 @@ class Conversing:
             return wanted, replace(self._reply(found, "choose"), notes=("What should be otherwise?",))
         wanted = replace(wanted, picture=picture.id)
         more = self.tools.similar(picture.id)
-        return wanted, replace(self._reply(found, "choose", "similar"), pictures=self._with_files(more.pictures))
+        reply = self._reply(replace(found, pictures=more.pictures), "choose", "similar")
+        return wanted, replace(reply, notes=("These are like it.",) if more.pictures else ())
 
     def _explain(self, heard: Heard) -> tuple[Wanted, Reply]:
         place = TALKED_OF if heard.reference is None else heard.reference.place

@@ -26,6 +26,7 @@ from palate.converse.differences import difference
 from palate.converse.drawn import drawing_of, drawn_by
 from palate.converse.eliciting import ATTRIBUTES, best_question, first_belief, read
 from palate.converse.grounding import harmless, quoting
+from palate.converse.making import Making, Slate, slate_of
 from palate.converse.state import Claim, Thing, Wanted
 from palate.errors import PalateError
 from palate.find import asking
@@ -42,7 +43,6 @@ from palate.steer import telling
 
 if TYPE_CHECKING:
     from palate.catalogue.choices import ChoiceKind
-    from palate.converse.making import Making, Slate
     from palate.encoders.protocol import Encoder
 
 Vectors = NDArray[np.float32]
@@ -88,6 +88,8 @@ class Tools:
         self.person = principal.person
         self.encoder = encoder
         self._making = making
+        self._shown: tuple[Wanted, Ranking] | None = None
+        """What `find` answered last: whoever asks why asks about this, also after something was drawn."""
         self._hub: Hub | None = None
 
     def _may(self, action: Action) -> None:
@@ -115,6 +117,7 @@ class Tools:
         """Models for what is wanted, with the reasons of the ranking."""
         self._may("read")
         ranking = self.ranking(wanted)
+        self._shown = wanted, ranking
         rows = [row for row in ranking if row.id not in wanted.without_models][:top]
         things = tuple(Thing("model", row.id, harmless(row.name), row.score) for row in rows)
         claims = tuple(
@@ -202,16 +205,12 @@ class Tools:
         pairs = [pair for pair in ATTRIBUTES if not set(pair) & {*asked, *wanted.prompt.lower().split(", ")}]
         if not pairs:
             return None
-        specified = self.hub.specifications
-        some = slice(None, None, 1 + len(specified.prompt_ids) // MOST_READ)
-        drawn_for = specified.prompt_ids[some]
-        with self.home.read() as connection:
-            texts = picture_rows.prompts(connection, sorted(set(drawn_for)))
-        prompts = [texts[id].text if id in texts else "" for id in drawn_for]
-        encode = self.encoder().encode_words
-        attributes = read(candidates, encode, wanted.words, pairs, examples=specified.pictures[some], prompts=prompts)
-        at, bits = best_question(first_belief(np.array(scores)), attributes)
-        return pairs[at] if bits >= FEWEST_BITS else None
+        drawn = drawn_by(self.home, self.hub, self._models, None)
+        some = slice(None, None, 1 + len(drawn.texts) // MOST_READ)
+        encode, examples = self.encoder().encode_words, drawn.vectors[some]
+        attributes = read(candidates, encode, wanted.words, pairs, examples=examples, prompts=drawn.texts[some])
+        at, bits = best_question(first_belief(np.array(scores)), attributes, attributes.guessed)
+        return attributes.pairs[at] if bits >= FEWEST_BITS else None
 
     def stated_and_not_wanted(self, wanted: Wanted) -> str | None:
         """Something the person said they like, and did not ask for this time."""
@@ -293,7 +292,7 @@ class Tools:
         found = Found(self.facts(known))
         if not wanted.anything:
             return found
-        ranking = self.ranking(wanted)
+        ranking = self._shown[1] if self._shown and self._shown[0] == wanted else self.ranking(wanted)
         place = next((at for at, row in enumerate(ranking, 1) if row.id == model), None)
         if place is None:
             return replace(found, notes=(f"{harmless(known.name)} is not in this ranking",))
@@ -322,7 +321,7 @@ class Tools:
         grounds = (f"model:{model.id}",)
         told = [
             (f"{count} pictures here speak for {{}}.", model.name),
-            ("It is for {}.", model.base),
+            ("Its base is {}.", model.base),
             ("It is by {}.", model.maker),
             ("Its licence is {}.", model.licence),
             ("Its trigger words are {}.", ", ".join(model.trigger_words)),
@@ -354,7 +353,10 @@ class Tools:
         grounds = tuple(f"choice:{latest[id].sequence}" for id in ids[:PICTURES])
         verb = "liked" if liked else "chose"
         if not ids:
-            return Found((Claim(f"You {verb} nothing then.", ("choices",)),))
+            with self.home.read() as connection:
+                ever = len(choices.liked_pictures(connection, self.person))
+            told = f"; at other times you liked {ever} picture{'s' * (ever > 1)}" if liked and ever else ""
+            return Found((Claim(f"You {verb} nothing then{told}.", ("choices",)),))
         said = Claim(f"You {verb} {len(ids)} picture{'s' * (len(ids) > 1)} then.", grounds)
         return Found((said, *shown.claims), pictures=shown.pictures)
 
@@ -481,13 +483,7 @@ class Tools:
             for one, name in zip(made.columns, names, strict=True)
             if one.pictures
         )
-        return Found(claims, pictures=firsts), f"{made.conversation}:{made.turn}"
-
-
-def slate_of(slate: str) -> tuple[str, int]:
-    """Which steering, and which of its turns."""
-    steering, _, turn = slate.rpartition(":")
-    return steering, int(turn)
+        return Found(claims, pictures=firsts), made.name
 
 
 def _grounds(model: str, pictures: Sequence[str], prompts: Sequence[str]) -> tuple[str, ...]:
