@@ -89,8 +89,11 @@ def test_a_budget_makes_all_small_first_and_then_what_there_is_room_for() -> Non
     assert {name: size.seconds for name, size in slow.items()} == {"a": 10, "b": 20}
 
 
-def test_each_gets_its_share_of_the_time_that_is_left() -> None:
-    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}) == pytest.approx(25)
+def test_each_gets_what_the_others_can_spare() -> None:
+    # b needs 30 of 100, so a may have 70; of 40 twice what it needs; of 20 what it needs and half as much again.
+    assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}) == 70
+    assert limit("a", 40, {"a": Size(1, 10), "b": Size(1, 30)}) == 20
+    assert limit("a", 20, {"a": Size(1, 10), "b": Size(1, 30)}) == 15
     assert limit("b", 80, {"b": Size(1, 30)}) == 80
     # Eight times slower: twice the 80 seconds it needs there, not its quarter; half of what there is at most, or what
     # it needs and half as much again.
@@ -98,6 +101,7 @@ def test_each_gets_its_share_of_the_time_that_is_left() -> None:
     assert limit("a", 200, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 120
     assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 8.0) == 100
     assert limit("a", 100, {"a": Size(1, 10), "b": Size(1, 30)}, 3.0) == 50
+    assert limit("a", 400, {"a": Size(1, 10), "b": Size(1, 30)}, 3.0) == 310
 
 
 def test_how_slow_the_machine_is_the_last_one_that_worked_says() -> None:
@@ -156,7 +160,7 @@ def test_numbers_that_were_written_before_the_end_count(tmp_path: Path) -> None:
     Report("coin", {"coin/accuracy": bootstrap([0.5])}, 1, 0, 0.0).write(tmp_path)
     found = stopped(one, asked, 3.0)
     assert found.state == "stopped"
-    assert "its numbers are here" in found.why
+    assert "what was measured by then is here" in found.why
     assert found.as_json()["metrics"] == 1
 
 

@@ -57,11 +57,11 @@ def limit(name: str, left: float, waiting: Mapping[str, Size], slowness: float =
     """Seconds that a scenario may take of those `left`: its share of what it and the others still to come need.
 
     On a slow machine twice what it needs there, though others wait: a few that are whole say more than many cut off.
-    But no more than half of what is left while others wait, unless it needs more: one that never ends must not leave
-    them all nothing.
+    And whatever the others can spare. But no more than half of what is left while they wait, unless it needs more or they
+    need less: one that never ends must not leave them all nothing.
     """
-    own = waiting[name].seconds
-    share = left * own / sum(size.seconds for size in waiting.values())
-    needed = slowness * own
-    most = left if len(waiting) == 1 else max(left / 2, share, min(1.5 * needed, left))
-    return min(most, max(share, 2 * needed))
+    own, all_of_them = waiting[name].seconds, sum(size.seconds for size in waiting.values())
+    share, needed = left * own / all_of_them, slowness * own
+    spare = left - slowness * (all_of_them - own)
+    most = left if len(waiting) == 1 else max(left / 2, share, min(1.5 * needed, left), spare)
+    return min(most, max(share, 2 * needed, spare))

@@ -73,17 +73,14 @@ def evaluate_harm(
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Report:
     """`people`: how many are looked at one by one; attacks are on everybody there is."""
-    began = time.perf_counter()
+    began, metrics = time.perf_counter(), dict[str, Metric]()
     crowd = crowd_of(data, seed)
     with costing() as cost:
-        metrics = poisoning.poisoned(crowd, targets=max(people // 10, 4), seed=seed, progress=progress)
-        metrics |= poisoned_types(min(people, 100), seed=seed)
-        metrics |= membership.of_recommenders(crowd, people, seed)
-        metrics |= membership.of_user_types(people, seed)
-        metrics |= audits.true_reasons(crowd, min(people, 40), seed)
-        metrics |= audits.own_profile(min(people, 20), seed)
-        metrics |= audits.erasure(seed)
-        metrics |= social(people, seed)
+        for part in parts_of(crowd, people, seed, progress):
+            metrics |= part()
+            if out is not None:  # what is known so far counts, should this be ended
+                out.mkdir(parents=True, exist_ok=True)
+                Report(SCENARIO, metrics, people, 0, time.perf_counter() - began, str(out), {}, LEFT_OUT).write(out)
     metrics["this-run/wh"] = Metric(cost.watt_hours, (cost.watt_hours, cost.watt_hours), 1)
     report = Report(
         SCENARIO,
@@ -105,6 +102,22 @@ def evaluate_harm(
         specification = {"scenario": SCENARIO, "crowd": about(crowd), "people": people, "seed": seed}
         write_run(out, specification, [], [], report)
     return report
+
+
+def parts_of(
+    crowd: Crowd, people: int, seed: int, progress: Callable[[str, int, int], None]
+) -> list[Callable[[], dict[str, Metric]]]:
+    """Each kind of harm, those that take longest last."""
+    return [
+        lambda: audits.erasure(seed),
+        lambda: membership.of_user_types(people, seed),
+        lambda: audits.true_reasons(crowd, min(people, 40), seed),
+        lambda: audits.own_profile(min(people, 20), seed),
+        lambda: social(people, seed),
+        lambda: membership.of_recommenders(crowd, people, seed),
+        lambda: poisoned_types(min(people, 100), seed=seed),
+        lambda: poisoning.poisoned(crowd, targets=max(people // 10, 4), seed=seed, progress=progress),
+    ]
 
 
 def about(crowd: Crowd) -> dict[str, Any]:

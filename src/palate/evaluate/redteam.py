@@ -131,6 +131,9 @@ def evaluate_red_team(
     root, unscored = checkout(), 0
     if root is None:
         left_out["the project's own attacks"] = "need its checkout with the tests"
+    if out is not None:  # what is known so far counts, should this be ended
+        out.mkdir(parents=True, exist_ok=True)
+        Report(SCENARIO, metrics, kinds, 0, time.perf_counter() - began, str(out), {}, left_out).write(out)
     for kind in list(ATTACKS)[: kinds if root else 0]:
         assert root is not None
         found = held(kind, root, seconds)

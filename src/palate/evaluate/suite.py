@@ -171,7 +171,7 @@ def stopped(scenario: Scenario, asked: Specification, seconds: float) -> Outcome
         summary = json.loads((asked.out / SUMMARY).read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return Outcome(scenario.name, "stopped", why, asked.cases, scenario.all_cases)
-    why += "; its numbers are here, what comes after them (pictures) is not"
+    why += "; what was measured by then is here, what comes after it is not"
     record = {"specification": asked.as_json()}
     return Outcome(scenario.name, "stopped", why, asked.cases, scenario.all_cases, record, summary)
 
