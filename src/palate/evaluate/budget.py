@@ -57,8 +57,8 @@ def limit(name: str, left: float, waiting: Mapping[str, Size], slowness: float =
     """Seconds that a scenario may take of those `left`: its share of what it and the others still to come need.
 
     On a slow machine twice what it needs there, though others wait: a few that are whole say more than many cut off.
-    And whatever the others can spare. But no more than half of what is left while they wait, unless it needs more or they
-    need less: one that never ends must not leave them all nothing.
+    And whatever the others can spare. But no more than half of what is left while they wait, unless it needs more or
+    they need less: one that never ends must not leave them all nothing.
     """
     own, all_of_them = waiting[name].seconds, sum(size.seconds for size in waiting.values())
     share, needed = left * own / all_of_them, slowness * own

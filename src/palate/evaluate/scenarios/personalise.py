@@ -31,7 +31,7 @@ SCENARIO = Scenario(
     aspects=("accuracy", "pictures"),
     asks="pictures drawn for a person beside what recommenders find for them",
     run=run,
-    sizes=(Size(FEW, 60.0), Size(50, 600.0), Size(200, 1800.0)),
+    sizes=(Size(FEW, 50.0), Size(50, 600.0), Size(200, 1800.0)),
     needs=("hub", "ml-100k/posters.tar"),
     version=2,
 )
