@@ -22,6 +22,8 @@ class Reason:
     prompts: tuple[str, ...] = ()
     kind: ReasonKind = "other"
     """Which evidence it is, so that one can ask again without it."""
+    measure: str = ""
+    """What was measured and how much of it, by its technical name: for details, never for the sentence."""
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -30,6 +32,7 @@ class Reason:
             "pictures": list(self.pictures),
             "prompts": list(self.prompts),
             "kind": self.kind,
+            "measure": self.measure,
         }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from palate.catalogue.choices import Choice
 from palate.catalogue.home import Home
 from palate.catalogue.records import Model
 from palate.errors import PalateError
+from palate.find.reasons import of_a_hundred
 from palate.generators.protocol import Generator, Order
 from palate.settings import Settings
 from palate.specify import executors, ordering
@@ -221,3 +223,31 @@ def test_an_ask_of_a_home_without_pictures_says_what_to_do(tmp_path: Path) -> No
     empty = Studio.create(str(tmp_path / "empty"))
     with pytest.raises(PalateError, match="run `palate specify`"):
         empty.find("a red circle")
+
+
+# ---------------------------------------------------------------------------------------------------------------- words
+
+
+def test_a_score_is_said_of_a_hundred() -> None:
+    said = [of_a_hundred(score) for score in (0.0, 0.724, 1.0, -0.2, 1.3, float("nan"))]
+    assert said == ["0 of 100", "72 of 100", "100 of 100", "0 of 100", "100 of 100", "not measured"]
+
+
+def test_reasons_are_plain_sentences_and_technical_names_stand_beside_them(studio: Studio, tmp_path: Path) -> None:
+    shown = picture(tmp_path, "black", "a red circle")
+    answers = [
+        *(studio.find("a blue square", by=by) for by in ("gre", "clip", "mcos")),
+        *(studio.find("something else", by=by) for by in ("gre", "clip")),
+        *(studio.identify([shown], by=by) for by in ("style", "pmi", "mms", "rkme")),
+        studio.find("a blue square", pictures=[shown]),
+    ]
+    told = [reason for answer in answers for row in answer.rows for reason in row.reasons]
+    assert len(told) > 20
+    for reason in told:
+        assert not re.search(r"clip|mcos|pmi|mms|rkme|cosine|\d\.\d|of 1\b", reason.text, re.IGNORECASE), reason.text
+    beside = {reason.measure.split(" ")[0] for reason in told}
+    assert {"norm_clip", "norm_mcos", "PMI", "MMS", "RKME"} <= beside
+    exact = next(reason for reason in told if reason.text.startswith("its picture of just this"))
+    value = float(exact.measure.removeprefix("norm_clip "))
+    assert exact.text == f"its picture of just this fits the words: {round(100 * value)} of 100"
+    assert exact.as_json()["measure"] == exact.measure

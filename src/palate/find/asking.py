@@ -213,11 +213,16 @@ def similar(home: Home, settings: Settings, encoder: Callable[[], Encoder], pict
             known[row],
             makers.get(known[row], "unknown model"),
             float(scores[row]),
-            (Reason(f"its picture is {scores[row]:.2f} like yours", float(scores[row]), (known[row],)),),
+            (_alike(float(scores[row]), known[row]),),
         )
         for row in order
     )
     return Ranking("similar", found, (time.perf_counter() - started) * 1000)
+
+
+def _alike(cosine: float, picture: str) -> Reason:
+    text = f"its picture is like yours: {reasons.of_a_hundred(cosine)}"
+    return Reason(text, cosine, (picture,), measure=f"cosine {cosine:.4f}")
 
 
 def learn_weights(home: Home, settings: Settings, selected: Path, by: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def of_words(
     told = []
     if worths["clip"] > 0:
         reason = _of_clip(hub, asked, words, worths["clip"], model)
-        told.append(Reason(reason.text + unknown, reason.worth, reason.pictures, reason.prompts, "words"))
+        told.append(replace(reason, text=reason.text + unknown))
     if worths["mcos"] > 0:
         told.append(_distinct(float(words.mcos[model]), worths["mcos"]))
     if worths["popularity"] > 0:
@@ -52,20 +53,27 @@ def of_words(
 
 def _of_clip(hub: Hub, asked: Requirement, words: WordsScores, worth: float, model: int) -> Reason:
     drawn, known = hub.words.drawn, hub.specifications
+    measure = f"norm_clip {words.clip[model]:.4f}"
     if words.exact[model]:
         own = [row for row in np.flatnonzero(known.model_index == model) if known.prompt_ids[row] == asked.prompt_id]
         pictures = tuple(known.picture_ids[row] for row in own)
-        text = f"its picture of just this fits the words (clip {words.clip[model]:.2f} of 1)"
-        return Reason(text, worth, pictures, (asked.prompt_id or "",), "words")
+        text = f"its picture of just this fits the words: {of_a_hundred(words.clip[model])}"
+        return Reason(text, worth, pictures, (asked.prompt_id or "",), "words", measure)
     cells = supporting_cells(hub.words, asked.words, model, scores=words) if asked.words is not None else []
     pictures = tuple(known.picture_ids[drawn.row[cell]] for cell, _ in cells)
     prompts = tuple(drawn.prompt_ids[drawn.prompt[cell]] for cell, _ in cells)
-    text = f"its pictures of the nearest prompts fit their words (clip {words.clip[model]:.2f} of 1)"
-    return Reason(text, worth, pictures, prompts, "words")
+    text = f"its pictures of the nearest prompts fit their words: {of_a_hundred(words.clip[model])}"
+    return Reason(text, worth, pictures, prompts, "words", measure)
 
 
 def _distinct(value: float, worth: float) -> Reason:
-    return Reason(f"it draws unlike the other models ({value:.2f} of 1)", worth, kind="distinct")
+    text = f"it draws unlike the other models: {of_a_hundred(value)}"
+    return Reason(text, worth, kind="distinct", measure=f"norm_mcos {value:.4f}")
+
+
+def of_a_hundred(score: float) -> str:
+    """A score from 0, the least among the models here, to 1, the most, as people say it."""
+    return "not measured" if np.isnan(score) else f"{min(max(round(100 * float(score)), 0), 100)} of 100"
 
 
 def of_style(hub: Hub, asked: Requirement, worths: Floats, names: Sequence[str], model: int) -> tuple[Reason, ...]:
@@ -115,6 +123,7 @@ def of_matching(hub: Hub, asked: Requirement, by: str, scores: Floats, model: in
     if not worth > 0:
         return ()
     count = int((hub.specifications.model_index == model).sum())
-    text = f"its {count} pictures lie nearer to yours than the usual model's do, by {by.upper()}"
+    text = f"its {count} pictures lie nearer to yours than the usual model's do"
     like = None if asked.pictures is None else asked.pictures[0]
-    return (Reason(text, worth, nearest_pictures(hub, like, model), kind="pictures"),)
+    measure = f"{by.upper()} {scores[model]:.4f}"
+    return (Reason(text, worth, nearest_pictures(hub, like, model), kind="pictures", measure=measure),)

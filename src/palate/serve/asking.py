@@ -84,6 +84,7 @@ def reason_shown(reason: Reason) -> shapes.Reason:
         pictures=list(reason.pictures),
         prompts=list(reason.prompts),
         kind=reason.kind,
+        measure=reason.measure,
     )
 
 

@@ -256,6 +256,8 @@ class Reason(Shape):
     prompts: list[str]
     kind: Literal["words", "distinct", "downloads", "pictures", "likings", "choices", "other"] = "other"
     """Which evidence it is: ask again without it by a weight of 0, or by leaving out that part of the question."""
+    measure: str = ""
+    """What was measured and how much of it, by its technical name."""
 
 
 class Row(Shape):

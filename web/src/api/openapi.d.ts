@@ -1973,6 +1973,11 @@ export interface components {
              * @enum {string}
              */
             kind: "words" | "distinct" | "downloads" | "pictures" | "likings" | "choices" | "other";
+            /**
+             * Measure
+             * @default
+             */
+            measure: string;
             /** Pictures */
             pictures: string[];
             /** Prompts */
