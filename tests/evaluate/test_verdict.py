@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from palate.evaluate import plots
 from palate.evaluate.page import verdict
 from palate.evaluate.report import Metric
 from palate.evaluate.scenario import shipped
@@ -38,6 +41,19 @@ def test_differences_yardsticks_and_attacks_are_no_methods() -> None:
     assert "of 2" in verdict({**metrics, "ceiling/recall@5": metric(1.0, 0.0)}, {})
     assert verdict({"gender:jaccard/snsr": metric(0.1, 0.1), "age:jaccard/snsr": metric(0.2, 0.1)}, {}) == ""
     assert verdict({"a/recall@5": metric(0.2, 0.1)}, {}) == ""
+
+
+def test_numbers_are_written_as_people_read_them() -> None:
+    assert [plots.shown(value) for value in (0.04321, 463.2, 1719.6, -2090.0, 0.0)] == [
+        "0.0432", "463", "1,720", "-2,090", "0",
+    ]  # fmt: skip
+
+
+def test_what_is_a_hundred_times_larger_hides_nothing() -> None:
+    """1, 10 and 1,000 stand at 0, a third and all of the way; their dots are 350 wide apart."""
+    drawn = plots.intervals([("a", metric(1, 0)), ("b", metric(10, 0)), ("c", metric(1000, 0))], "ms")
+    places = [float(part.partition('"')[0]) for part in drawn.split('cx="')[1:]]
+    assert places[1] - places[0] == pytest.approx((places[2] - places[0]) / 3, abs=0.1)
 
 
 def test_headlines_are_said_in_words() -> None:

@@ -157,7 +157,7 @@ def verdict(metrics: Mapping[str, Metric], own: Mapping[str, Measure]) -> str:
             for name, one in found.items()
             if name != first and one.ci95[0] <= best.ci95[1] and best.ci95[0] <= one.ci95[1]
         ]
-        said = f"By {kind} ({measure.cites}) {first} is first of {len(found)}, {best.value:.3g}"
+        said = f"By {kind} ({measure.cites}) {first} is first of {len(found)}, {plots.shown(best.value)}"
         if not near:
             return f"{said}, and no interval of the others reaches it: take it."
         rest = f"{', '.join(near[:MOST_NAMED])}{' and more' if len(near) > MOST_NAMED else ''}"
@@ -307,8 +307,9 @@ def _arrow(measure: Measure | None) -> str:
 
 
 def _with_interval(metric: Metric) -> str:
-    low, high = metric.ci95
-    return f"{metric.value:.3g} <span class=ci>[{low:.3g}, {high:.3g}]</span>" if low < high else f"{metric.value:.3g}"
+    low, high = map(plots.shown, metric.ci95)
+    value = plots.shown(metric.value)
+    return f"{value} <span class=ci>[{low}, {high}]</span>" if metric.ci95[0] < metric.ci95[1] else value
 
 
 def read_metric(row: Mapping[str, Any]) -> Metric:

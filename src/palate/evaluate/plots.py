@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 from palate.evaluate.report import Metric
 
 WIDE, ROW, LABEL = 640, 22, 260
+FAR = 100
+"""So many times the smallest value, and a plain axis would show nothing of the small ones."""
 HUES = ("#3b7dd8", "#d1722e", "#2f9c6a", "#a45fc0", "#c0485c", "#7a7a2e")
 
 
 def intervals(rows: Sequence[tuple[str, Metric]], title: str, *, least: float | None = None) -> str:
-    """Each metric's value as a dot in its 95 % interval, all on one axis, from `least` where one is named."""
+    """Each metric's value as a dot in its 95 % interval, all on one axis, from `least` where one is named.
+
+    The axis is of logarithms where the largest is more than a hundred times the smallest.
+    """
     ends = [end for _, metric in rows for end in (*metric.ci95, metric.value)]
     ends += [] if least is None else [least]
     low, high = min(ends), max(ends)
@@ -24,8 +29,10 @@ def intervals(rows: Sequence[tuple[str, Metric]], title: str, *, least: float | 
         return ""
     low, high = (low, high) if high > low else (low - 0.5, high + 0.5)
 
+    scale = math.log if low > 0 and high > FAR * low else float
+
     def across(value: float) -> float:
-        return LABEL + 10 + (WIDE - LABEL - 30) * (value - low) / (high - low)
+        return LABEL + 10 + (WIDE - LABEL - 30) * (scale(value) - scale(low)) / (scale(high) - scale(low))
 
     parts = []
     for number, (name, metric) in enumerate(rows):
@@ -38,8 +45,8 @@ def intervals(rows: Sequence[tuple[str, Metric]], title: str, *, least: float | 
         )
     bottom = ROW * len(rows) + 8
     parts += [
-        f'<text x="{across(value):.0f}" y="{bottom + 12}" text-anchor="middle">{value:.3g}</text>'
-        for value in (low, high)
+        f'<text x="{across(value):.0f}" y="{bottom + 12}" text-anchor="{anchor}">{shown(value)}</text>'
+        for value, anchor in ((low, "start"), (high, "end"))
     ]
     return _svg("".join(parts), bottom + 20, title)
 
@@ -70,6 +77,11 @@ def curves(lines: Mapping[str, Sequence[float] | NDArray[np.float64]], title: st
         y = 20 + 18 * number
         parts.append(f'<text x="{right + 10}" y="{y}" style="fill:{hue}">{html.escape(_short(name, 20))}</text>')
     return _svg("".join(parts), tall + 20, title)
+
+
+def shown(value: float) -> str:
+    """Three digits, and no powers of ten for what a person can read: 1,720."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def _svg(inside: str, tall: float, title: str) -> str:
