@@ -16,6 +16,7 @@ from palate.catalogue.choices import Choice
 from palate.catalogue.records import Drawing, Picture
 from palate.errors import PalateError
 from palate.people import holdings
+from palate.steer import steering
 from palate.studio import Studio
 
 TASTE = "/api/v1/taste"
@@ -44,6 +45,32 @@ def test_a_taste_is_told_in_words_pictures_and_doubt(world: World) -> None:
     assert set(told["pictures"][: len(liked)]) == set(liked)
     assert all(row["doubt"] > 0 for row in told["likes"] + told["dislikes"])
     assert all(row["worth"] > 0 for row in told["likes"])
+
+
+def test_what_steering_learned_is_taken_up_without_a_restart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, library, made = world.owner, world.serving.shelf.library, steering.grounds_of
+    built: list[int] = []
+
+    def counted(*given: Any, **named: Any) -> Any:
+        built.append(1)
+        return made(*given, **named)
+
+    monkeypatch.setattr(steering, "grounds_of", counted)
+    for _ in range(3):
+        assert client.get(TASTE).status_code == 200
+    assert len(built) == 1
+    told = world.folder / "steering" / "people.json"
+    told.parent.mkdir()
+    told.write_text('{"form": "of another time", "encoder": "another"}')
+    assert client.get(TASTE).status_code == 200
+    assert client.get(TASTE).status_code == 200
+    assert len(built) == 2
+    before = library.grounds
+    told.write_text('{"form": ')  # half written
+    assert library.grounds is before
+    assert client.get(TASTE).status_code == 200
+    told.unlink()
+    assert library.grounds is not before
 
 
 def test_what_one_says_counts_until_it_is_dropped(world: World) -> None:

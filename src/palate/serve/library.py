@@ -61,6 +61,8 @@ class Library:
     learned: dict[tuple[str, str], tuple[int, Scorer]] = field(default_factory=dict)
     """What the recommenders learned, by what they recommend and how, and the choice that was the last then."""
 
+    tasted: dict[str, tuple[object, Grounds]] = field(default_factory=dict)
+    """The space of taste, by what had been learned when it was made."""
     unsafe: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """Pictures or models that a level of safety hides."""
 
@@ -185,9 +187,23 @@ class Library:
     def _maker(self) -> dict[str, str]:
         return dict(zip(self.gallery.ids.tolist(), self.gallery.model.tolist(), strict=True))
 
-    @cached_property
+    @property
     def grounds(self) -> Grounds:
-        """The space of taste, made of what everybody sees."""
+        """The space of taste, made of what everybody sees; anew once `palate train steering` left something else."""
+        mark = _mark_of_learned(self.studio.home)
+        kept = self.tasted.get("grounds")
+        if kept is not None and kept[0] == mark:
+            return kept[1]
+        try:
+            made = self._grounds()
+        except (OSError, ValueError, KeyError):
+            if kept is None:
+                raise
+            return kept[1]  # it is being written just now
+        self.tasted["grounds"] = (mark, made)
+        return made
+
+    def _grounds(self) -> Grounds:
         from palate.specify.encoding import space_of
         from palate.steer.steering import grounds_of
 
@@ -252,6 +268,17 @@ class Library:
         if len(where) != len(ids):  # the home's encoder or pictures changed in between
             where = plane(rows)
         return {id: (round(float(x), 4), round(float(y), 4)) for id, (x, y) in zip(ids, where, strict=True)}
+
+
+def _mark_of_learned(home: Home) -> object:
+    """Changes when what was learned of people and of a slate's value does: its last file is replaced."""
+    from palate.steer.learned import FOLDER
+
+    try:
+        told = (home.folder / FOLDER / "people.json").stat()
+    except OSError:
+        return None
+    return told.st_mtime_ns, told.st_size, told.st_ino
 
 
 class HeldReader(Reader):
