@@ -65,7 +65,7 @@ def of_recommenders(crowd: Crowd, people: int, seed: int = 0) -> dict[str, Metri
 
 def cost_of_blur(crowd: Crowd, seed: int = 0) -> dict[str, Metric]:
     """What blurred counts cost everybody in NDCG@10 on what they chose next, beside the same method as it is."""
-    metrics = {}
+    metrics: dict[str, Metric] = {}
     for plain, blurred in (("ease", "ease-blurred"), ("itemknn", "itemknn-blurred")):
         as_it_is, safe = (ndcg(scored(make, crowd, (), False), crowd) for make in (METHODS[plain], BLURRED[blurred]))
         metrics |= {
