@@ -20,7 +20,10 @@ class Easel:
         self.let = threading.Semaphore(0)
         self.began = threading.Semaphore(0)
         self.idle = True
-        self.looks = Looks(self.draw, lambda picture: picture[0], lambda: self.idle)
+        self.there: set[str] = set()
+        self.looks = Looks(
+            self.draw, lambda picture: picture[0], lambda picture: picture not in self.there, lambda: self.idle
+        )
 
     def draw(self, pictures: Sequence[str]) -> Mapping[str, Path]:
         self.began.release()
@@ -87,7 +90,24 @@ def test_nothing_is_drawn_ahead_while_somebody_s_order_is_drawn_nor_without_end(
     easel.looks.ahead(f"a{number}" for number in range(1000))
     assert easel.looks.want("b1").result(10) == Path("b1")
     assert easel.drawn == [["b1"]]
-    assert len(easel.looks._ahead) == MOST_AHEAD
+
+
+def test_of_a_wall_the_first_that_have_no_file_are_drawn_and_no_more(easel: Easel) -> None:
+    wall = [f"a{number}" for number in range(1000)]
+    easel.there = {*wall[:10], *wall[12:20]}
+    easel.go(1000)
+    easel.looks.ahead(wall)
+    for _ in range(MOST_AHEAD):
+        assert easel.began.acquire(timeout=10)
+    assert easel.looks.want("b1").result(10) == Path("b1")
+    drawn = [picture for part in easel.drawn for picture in part if picture != "b1"]
+    assert drawn == [*wall[10:12], *wall[20:]][:MOST_AHEAD]
+    easel.looks.ahead(wall)
+    for _ in range(MOST_AHEAD):
+        assert easel.began.acquire(timeout=10)
+    easel.looks.want("b2").result(10)
+    drawn = [picture for part in easel.drawn for picture in part if picture[0] == "a"]
+    assert drawn == [*wall[10:12], *wall[20:]][: 2 * MOST_AHEAD]
 
 
 def test_whoever_still_waits_when_the_service_ends_is_told(easel: Easel) -> None:

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from pathlib import Path
 
 from palate.errors import PalateError
@@ -17,19 +18,30 @@ from palate.errors import PalateError
 log = logging.getLogger("palate.serve")
 
 MOST_AT_ONCE = 16
-MOST_AHEAD = 48
+MOST_AHEAD = 24
 """Of a wall so many are drawn before anybody asks: what is in sight, and a little below."""
+MOST_LISTED = 240
+"""Of a wall so many are looked through for those."""
 LOOK_AGAIN_SECONDS = 0.5
 Draw = Callable[[Sequence[str]], Mapping[str, Path]]
 
 
 class Looks:
-    """`draw` answers files, `maker` the model that drew a picture, `idle` whether nothing else is being drawn."""
+    """`draw` answers files, `maker` the model that drew a picture, `waits` whether it has no file yet, and `idle`
+    whether nothing else is being drawn."""
 
-    def __init__(self, draw: Draw, maker: Callable[[str], str | None], idle: Callable[[], bool]) -> None:
-        self._draw, self._maker, self._idle = draw, maker, idle
+    def __init__(
+        self,
+        draw: Draw,
+        maker: Callable[[str], str | None],
+        waits: Callable[[str], bool],
+        idle: Callable[[], bool],
+    ) -> None:
+        self._draw, self._maker, self._waits, self._idle = draw, maker, waits, idle
         self._wanted: dict[str, list[Future[Path | None]]] = {}
         self._ahead: list[str] = []
+        self._more = 0
+        """How many of those may still be drawn."""
         self._settled: set[str] = set()
         """Of what was ahead: what has a file now, or never will."""
         self._wake = threading.Condition()
@@ -53,7 +65,9 @@ class Looks:
     def ahead(self, pictures: Iterable[str]) -> None:
         """What will be looked at soon, in this order. Only the latest wall counts."""
         with self._wake:
-            self._ahead = [picture for picture in pictures if picture not in self._settled][:MOST_AHEAD]
+            listed = islice(pictures, MOST_LISTED)
+            self._ahead = [picture for picture in listed if picture not in self._settled]
+            self._more = MOST_AHEAD
             if self._ahead:
                 self._go_on()
 
@@ -75,14 +89,14 @@ class Looks:
     def _work(self) -> None:
         while not self._closing:
             with self._wake:
-                wanted, ahead = list(self._wanted), self._ahead[:1]
+                wanted, ahead = list(self._wanted), self._ahead[: min(1, self._more)]
                 if not wanted and not (ahead and self._idle()):
                     self._wake.wait(LOOK_AGAIN_SECONDS if ahead else None)
                     continue
             if wanted:
                 self._draw_wanted(wanted)
             else:
-                self._draw_ahead(ahead)
+                self._draw_ahead(ahead[0])
 
     def _draw_wanted(self, wanted: Sequence[str]) -> None:
         """Those of the model that somebody waits for longest."""
@@ -94,14 +108,16 @@ class Looks:
         except Exception as failure:
             self._answer(part, failure)
 
-    def _draw_ahead(self, ahead: Sequence[str]) -> None:
+    def _draw_ahead(self, ahead: str) -> None:
         try:
-            self._draw(ahead)
+            if self._waits(ahead):
+                self._more -= 1
+                self._draw([ahead])
         except Exception as failure:
             code = failure.code if isinstance(failure, PalateError) else type(failure).__name__
             log.error(json.dumps({"event": "look ahead", "error": code}))
         with self._wake:
-            self._settled.update(ahead)
+            self._settled.add(ahead)
             self._ahead = [picture for picture in self._ahead if picture not in self._settled]
 
     def _answer(self, pictures: Sequence[str], found: Mapping[str, Path] | Exception) -> None:

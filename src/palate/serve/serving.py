@@ -26,7 +26,7 @@ from palate.serve.metrics import Metrics
 from palate.serve.rates import Rate
 from palate.serve.remembering import Remembered
 from palate.serve.talks import Talks
-from palate.specify.again import maker_of
+from palate.specify.again import at_hand, maker_of
 from palate.studio import Studio
 
 COOKIE = "palate_visit"
@@ -71,7 +71,12 @@ class Serving:
             self.audit = Audit(self.home.folder)
             self.errands = Errands(studio, self.shelf)
             self._open.callback(self.errands.close)
-            self.looks = Looks(self.errands.look, lambda id: maker_of(self.home, id), lambda: self.errands.idle)
+            self.looks = Looks(
+                self.errands.look,
+                maker=lambda id: maker_of(self.home, id),
+                waits=lambda id: at_hand(self.home, id) is None,
+                idle=lambda: self.errands.idle,
+            )
             self._open.callback(self.looks.close)
             self.media = Media(self.home, self.looks.look)
             self._open.callback(self.media.close)
