@@ -23,7 +23,6 @@ from palate.catalogue import conversations
 from palate.catalogue import models as model_rows
 from palate.catalogue.records import Model, Prompt, digest
 from palate.errors import PalateError
-from palate.generators.opening import drawn_together
 from palate.jobs import tasks as queue
 from palate.jobs.tasks import Task
 from palate.people import errands as rows
@@ -301,7 +300,7 @@ class Errands:
             self._show(errand)
             self._progress(errand, what, done, of)
 
-        at_once = _at_once(tasks, by_id)
+        at_once = drawing.at_once(tasks, by_id)
         outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=at_once)
         self._show(errand)
         self._encode()
@@ -360,7 +359,7 @@ class Errands:
 
         told("drawing", 0, len(slate.tasks))
         by_id = {**slate.models, **{model.id: model for model in models}}
-        at_once = _at_once(slate.tasks, by_id)
+        at_once = drawing.at_once(slate.tasks, by_id)
         outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=at_once)
         told("drawing", outcome.done, len(slate.tasks))
         slates.keep_drawn(home, settings, conversation, turn)
@@ -461,12 +460,6 @@ def tasks_of(
     if plan.get("start"):
         tasks = [orders.changing(task, plan["start"], plan["strength"]) for task in tasks]
     return [replace(task, key=digest("for", errand.person, task.key)) for task in tasks]
-
-
-def _at_once(tasks: Sequence[Task], models: Mapping[str, Model]) -> int:
-    """Each picture is told of as it is drawn; where several take no longer than one, they come together."""
-    pairs = {(task.group, task.payload["base"]) for task in tasks}
-    return min((drawn_together(models[id], models[base] if base else None) for id, base in pairs), default=1)
 
 
 def plan_size(plan: Mapping[str, Any]) -> dict[str, int]:

@@ -12,6 +12,7 @@ from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Credit, CreditRole, Drawing, Model, Picture, Prompt, digest
 from palate.errors import PalateError
+from palate.generators.opening import drawn_together
 from palate.jobs import tasks as queue
 from palate.jobs.tasks import LeaseLostError, Task
 from palate.specify import orders
@@ -89,6 +90,12 @@ def run(
             outcome.done, outcome.parked = states.get("done", 0), states.get("parked", 0)
             outcome.errors = queue.errors(connection, job)
     return outcome
+
+
+def at_once(tasks: Sequence[Task], models: Mapping[str, Model]) -> int:
+    """Each picture is told of as it is drawn; where several take no longer than one, they come together."""
+    pairs = {(task.group, task.payload["base"]) for task in tasks}
+    return min((drawn_together(models[id], models[base] if base else None) for id, base in pairs), default=1)
 
 
 def _fill(
