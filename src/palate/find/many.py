@@ -46,11 +46,13 @@ TEACHING = 20_000
 """Models that everything but places is learned from; where there are no more, the places are those of `Hub.style`."""
 PART = 18_000
 """Models placed at a time."""
-SPARE = 10
+SPARE = 2
 """Asked of the cells beyond what is to be shown: models that the rows do not let pass any more."""
 LEAST_FRESH, MOST_FRESH = 1000, 0.1
 """When so many models, and such a share, drew something new, the files are made again by who opens them next."""
 FILTERS_KEPT = 32
+PAGE = 1024
+"""Numbers of four bytes on a page of memory."""
 
 
 class ManyStyles:
@@ -94,6 +96,12 @@ class ManyStyles:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def touch(self) -> None:
+        """Have all of the files in memory: else every question that leads somewhere new waits for pages of them."""
+        for array in (self.cells.leading, self.cells.trailing, self.cells.means, self.cells.variances):
+            array.ravel()[::PAGE].sum()
+        _ = self.cells.row
 
     def refresh(self) -> None:
         """Place again what drew something since."""

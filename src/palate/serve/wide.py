@@ -28,23 +28,32 @@ from palate.find.scores import Weights
 from palate.ranking import Ranking
 from palate.serve.gallery import Gallery
 from palate.serve.library import BEST, EMPTY, Library
+from palate.serve.remembering import Remembered
 from palate.studio import Studio
 
 Value = TypeVar("Value")
+Reading = Callable[[Connection, str], Value | None]
 
 
 class LookedUp(Mapping[str, Value]):
-    """Of every model something that is read when it is asked for."""
+    """Of every model something that is read when it is asked for, unless an answer brought it along just now."""
 
-    def __init__(self, home: Home, read: Callable[[Connection, str], Value | None]) -> None:
-        self._home, self._read = home, read
+    def __init__(self, home: Home, what: str, remembered: Remembered, read: Reading[Value]) -> None:
+        self._home, self._what, self._remembered, self._read = home, what, remembered, read
 
     def __getitem__(self, id: str) -> Value:
-        with self._home.read() as connection:
-            found = self._read(connection, id)
+        found = self._remembered.get(self._what, id, ask=lambda: self._looked_up(id))
         if found is None:
             raise KeyError(id)
         return found
+
+    def _looked_up(self, id: str) -> Value | None:
+        with self._home.read() as connection:
+            return self._read(connection, id)
+
+    def brought(self, values: Mapping[str, Value]) -> None:
+        for id, value in values.items():
+            self._remembered.get(self._what, id, ask=lambda value=value: value)  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[str]:
         with self._home.read() as connection:
@@ -75,8 +84,9 @@ class WideLibrary(Library):
     def __init__(self, studio: Studio, styles: ManyStyles | None, trouble: PalateError | None) -> None:
         own: dict[str, Any] = {"own": {}, "learned": {}, "unsafe": {}}
         home = studio.home
-        models: LookedUp[Model] = LookedUp(home, model_rows.get)
-        vars(self).update({"studio": studio, "styles": styles, "trouble": trouble, "models": models, **own})
+        vars(self).update({"studio": studio, "styles": styles, "trouble": trouble, **own})
+        models: LookedUp[Model] = LookedUp(home, "a model", self.remembered, model_rows.get)
+        vars(self)["models"] = models
 
     @classmethod
     def load(cls, studio: Studio) -> WideLibrary:
@@ -106,8 +116,11 @@ class WideLibrary(Library):
         return self._whole.prompts
 
     @cached_property
-    def best(self) -> Mapping[str, list[str]]:
-        return LookedUp(self.studio.home, lambda connection, id: picture_rows.of_model(connection, id, limit=BEST))
+    def best(self) -> LookedUp[list[str]]:
+        def shown(connection: Connection, id: str) -> list[str]:
+            return picture_rows.of_model(connection, id, limit=BEST)
+
+        return LookedUp(self.studio.home, "shown of a model", self.remembered, shown)
 
     @cached_property
     def asking_reader(self) -> Reader:
@@ -116,11 +129,12 @@ class WideLibrary(Library):
         home = self.studio.home
         return WideReader(home, space_of_home(home, self.studio.settings.encoder), self.encoder)
 
-    def shares(self, picture: str) -> bool:
-        return False  # the catalogue is asked
+    def shares(self, picture: str) -> bool:  # noqa: ARG002 - the catalogue is asked
+        return False
 
     def warm(self) -> None:
         if self.styles is not None:
+            self.styles.touch()
             self.asking_reader.unfit()
             self.asking_reader.encoder()
 
@@ -141,4 +155,14 @@ class WideLibrary(Library):
             raise self.trouble
         requirement = self.asking_reader.read(asked)
         question = asking.put_to_many(self.styles, requirement, filters, started, top, explained)
+        self._bring(question.hub)
         return asking.find(question, by="style", weights=Weights(*self.studio.settings.weights)).top(top)
+
+    def _bring(self, hub: Hub) -> None:
+        """What was read to answer is what will be shown beside the answer."""
+        assert isinstance(self.models, LookedUp)
+        self.models.brought({model.id: model for model in hub.models})
+        known, shown = hub.specifications, dict[str, list[str]]()
+        for row, m in enumerate(known.model_index):
+            shown.setdefault(known.model_ids[m], []).append(known.picture_ids[row])
+        self.best.brought({id: pictures[:BEST] for id, pictures in shown.items()})
