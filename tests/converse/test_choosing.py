@@ -91,6 +91,8 @@ FAULTS: dict[str, object] = {
     "deep": "{" * 5_000,
     "drawing unasked": {"tool": "draw", "arguments": {"words": "red circle"}},
     "liking unasked": {"tool": "like", "arguments": {"picture": 1, "likes": True}},
+    "varying unasked": {"tool": "steer", "arguments": {"words": "red circle"}},
+    "drawing from a history unasked": {"tool": "personalise", "arguments": {}},
     "no number": {"tool": "explain", "arguments": {"model": "../../etc/passwd"}},
 }
 

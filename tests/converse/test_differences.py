@@ -10,6 +10,7 @@ from palate.catalogue import pictures
 from palate.converse.differences import Drawn, difference, thing_and_look
 from palate.converse.state import Change
 from palate.converse.talking import Conversing
+from palate.converse.tools import DIFFERENCE
 from palate.studio import Studio
 
 AXES = ("cat", "sun", "key", "filled", "thin", "red", "one", "other")
@@ -65,7 +66,7 @@ def test_a_talk_moves_a_picture_as_the_pictures_here_differ(studio: Studio) -> N
     read = talk.tools._read(exchange.wanted).pictures
     assert read is not None
     moved = talk.tools._changed(read[0], exchange.wanted)
-    assert moved - read[0] == pytest.approx(_of(talk, "blue") - _of(talk, "red"), abs=1e-5)
+    assert moved - read[0] == pytest.approx(DIFFERENCE * (_of(talk, "blue") - _of(talk, "red")), abs=1e-5)
 
 
 def _of(talk: Conversing, colour: str) -> NDArray[np.float32]:

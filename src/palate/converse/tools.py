@@ -57,10 +57,10 @@ MOST_READ = 5000
 """Pictures whose prompts are read for what they name."""
 FEWEST_BITS = 0.1
 """What an answer has to be expected to tell for somebody to be asked."""
-STRENGTH = 0.75
-"""How far one change moves a picture's vector: of its own length. Tuned on composed queries (docs/papers.md)."""
-WORDS_SHARE = 1.0
-"""How much the words said count beside a picture, likewise."""
+STRENGTH, DIFFERENCE = 1.0, 1.5
+"""How far one change moves a picture's vector: of its own length by sentences, of how pictures here differ by that."""
+WORDS_SHARE = 2.0
+"""How much the words said count beside a picture. These were chosen on the hub that ships (docs/papers.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +150,14 @@ class Tools:
         """v + sum_i m_i, (d,): m_i is how pictures here differ by a change where that is known, else by sentences."""
         model, words = drawing_of(self.home, wanted.picture) if wanted.picture else (None, "")
         there = vector.copy()
+        makers = dict.fromkeys((model, None)) if wanted.picture else ()
         for change in wanted.changes:
-            known = None
-            for maker in dict.fromkeys((model, None)) if wanted.picture else ():
-                drawn = drawn_by(self.home, self.hub, self._models, maker)
-                known = difference(drawn, change, before=words) if known is None else known
+            told = (difference(drawn_by(self.home, self.hub, self._models, by), change, before=words) for by in makers)
+            known = next((one for one in told if one is not None), None)
             if known is None:
-                known = STRENGTH * direction(self.encoder().encode_words, wanted.words, change)
-            there = there + known
+                there = there + STRENGTH * direction(self.encoder().encode_words, wanted.words, change)
+            else:
+                there = there + DIFFERENCE * known
         return there
 
     def like_this(self, wanted: Wanted, *, top: int = PICTURES) -> Found:

@@ -128,7 +128,7 @@ def coloured(pocket: Any, encoder: Encoder, folder: Path) -> Coloured:
         (_a(thing), said): tuple(range(own + at * len(SEEDS), own + (at + 1) * len(SEEDS)))
         for at, (thing, said) in enumerate(GRID)
     }
-    pictures = Pictures(np.concatenate(vectors), np.concatenate(sound), places, COLOURFUL, tuple(seen))
+    pictures = Pictures(np.concatenate(vectors), np.concatenate(sound), places, COLOURFUL, tuple(seen), shipped=False)
     return Coloured(pictures, {"What was drawn as it was asked for": as_asked(pictures, encoder)})
 
 
