@@ -1,8 +1,8 @@
 """How many cores answer so many requests a second within 80 ms: a queue simulated with service times measured here.
 
-`python benchmarks/on_paper.py [--p50 15] [--p99 28] [--rates 100 1000 10000]`. Requests come at random (Poisson), wait
+`python benchmarks/on_paper.py [--p50 30.5] [--p99 44.3] [--rates 100 1000 10000]`. Requests come at random (Poisson), wait
 in one line, and each takes one core for as long as a log-normal law says that has these two percentiles; the defaults
-are the processor's time of `identify` among 1,000,000 models (`style_search.py`), spread as its times by the clock are.
+are the times by the clock of `identify` among 1,000,000 models over HTTP, one after the other (`identify_many.py`).
 What the queue cannot know (a network, a database that is far, a neighbour on the machine) comes on top. One JSON line.
 """
 
@@ -63,8 +63,8 @@ def main(p50: float, p99: float, rates: list[float]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--p50", type=float, default=15.0)
-    parser.add_argument("--p99", type=float, default=28.0)
+    parser.add_argument("--p50", type=float, default=30.5)
+    parser.add_argument("--p99", type=float, default=44.3)
     parser.add_argument("--rates", type=float, nargs="+", default=[100.0, 1000.0, 10_000.0])
     given = parser.parse_args()
     print(json.dumps(main(given.p50, given.p99, given.rates)))

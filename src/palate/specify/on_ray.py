@@ -8,6 +8,7 @@ with a token of its own and no dashboard.
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,9 @@ class RayWorkers:
         self._actors = [actor.remote() for _ in range(self.count)]
         self._busy = dict.fromkeys(range(self.count), 0)
 
-    def ready(self) -> None:
-        """Wait until every actor is there."""
-        self._ray.get([actor.ready.remote() for actor in self._actors])
+    def spent(self) -> list[float]:
+        """Seconds of a processor that each actor used so far; the answer waits until every one is there."""
+        return list(self._ray.get([actor.spent.remote() for actor in self._actors]))
 
     def submit(self, batch: Batch) -> Future[list[Drawn]]:
         """To the actor with least to do."""
@@ -63,8 +64,8 @@ class _Drawing:
 
         torch.set_num_threads(1)
 
-    def ready(self) -> bool:
-        return True
+    def spent(self) -> float:
+        return time.process_time()
 
     def draw(self, batch: Batch) -> list[Drawn]:
         return draw_batch(batch)
@@ -74,6 +75,7 @@ def _connected(address: str | None, count: int) -> Any:
     address = address or os.environ.get("RAY_ADDRESS")
     _require_login(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to anybody
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else its actors give way to everything, and here draw for ever
     try:
         import ray
     except ImportError as error:
