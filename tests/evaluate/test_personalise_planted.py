@@ -112,7 +112,9 @@ def test_retrieval_follows_the_planted_taste_and_a_network_is_measured_beside_it
     design = PlantedDesign(people=24, janus=str(janus), device="cpu")
     report = evaluate_planted(pool, design, out=tmp_path / "run")
     assert report.metrics["retrieve-visual/share"].value > report.metrics["random/share"].value
-    assert report.metrics["retrieve-visual/share"].value > report.metrics["retrieve-visual-shuffled/share"].value
+    assert report.metrics["retrieve-visual/share"].value > report.metrics["retrieve-visual-for-another/share"].value
+    own, other = (report.metrics[f"untrained{end}/share"].value for end in ("", "-for-another"))
+    assert report.metrics["untrained-shuffled/share"].value == pytest.approx(own - other)
     for name in (
         "untrained/share",
         "untrained/share-of-0",

@@ -181,6 +181,11 @@ def test_training_says_from_what_it_could_learn(home: Path, palate: Palate) -> N
     assert (code, "no picture of this hub can be looked at" in err) == (1, True)
 
 
+def test_an_unknown_recommender_is_named_before_anything_is_read(home: Path, palate: Palate, tmp_path: Path) -> None:
+    code, _, err = palate("evaluate", "personalise", "--data", tmp_path, "--retrieval", "nobody")
+    assert (code, "there is no recommender 'nobody'" in err) == (1, True)
+
+
 def test_pictures_are_counted_within_reason(home: Path) -> None:
     studio = Studio.open(str(home))
     with pytest.raises(PalateError, match="1 to 64"):

@@ -38,6 +38,10 @@ Planted = Annotated[
 Styles = Annotated[
     int, typer.Option("--styles", min=0, help="With --planted: of so many of the hub's models, drawn by lot; 0 is all.")
 ]
+Retrieval = Annotated[
+    list[str] | None,
+    typer.Option("--retrieval", help="What recommends existing items; may be repeated, all four by default."),
+]
 Posters = Annotated[
     Path | None, typer.Option("--pictures", help="Where the pictures lie, named by the thing's id, if not in --data.")
 ]
@@ -215,6 +219,7 @@ def evaluate(
     unseen: Annotated[
         list[str] | None, typer.Option("--unseen", help="An encoder that no reward used; may be repeated.")
     ] = None,
+    retrieval: Retrieval = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
     device: Device = None,
@@ -225,6 +230,7 @@ def evaluate(
     from palate.cli import printing
     from palate.cli.measuring import run_folder
     from palate.evaluate.personalise import PersonaliseDesign, evaluate_personalise
+    from palate.evaluate.personalise_methods import known
     from palate.evaluate.personalise_planted import PlantedDesign
     from palate.personalise.opening import Networks
     from palate.settings import home_folder, read
@@ -239,7 +245,12 @@ def evaluate(
             answer = _planted(data, asked, hub, styles, place, progress)
         else:
             design = PersonaliseDesign(
-                people, base, Networks(clip, dino, judge, head, device), tuple(unseen or ()), seed=seed
+                people,
+                base,
+                Networks(clip, dino, judge, head, device),
+                tuple(unseen or ()),
+                known(retrieval),
+                seed=seed,
             )
             answer = evaluate_personalise(data, design, home=home, pictures=pictures, out=place, progress=progress)
     printing.as_json(answer.as_json()) if json else printing.report(answer)

@@ -55,6 +55,16 @@ def shop_of(whole: Collection, side: int) -> Shop:
     return Shop(whole.name, whole.items, whole.people, *rows, whole.source, whole.left_out, side=side)
 
 
+def known(names: Sequence[str] | None) -> tuple[str, ...]:
+    """Recommenders by their names; the usual four where none is named."""
+    for name in names or ():
+        if name not in METHODS:
+            raise PalateError(
+                "unknown_method", f"there is no recommender '{name}'", hint=f"one of {', '.join(METHODS)}"
+            )
+    return tuple(names or RETRIEVAL)
+
+
 def retrieved(shop: Shop, windows: Sequence[Window], name: str, until: float) -> NDArray[np.int64]:
     """The four items that a recommender puts first, which learned from what was liked before `until`. (windows, 4)
 

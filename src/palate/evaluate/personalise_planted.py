@@ -31,6 +31,8 @@ from palate.personalise.scorers import Space
 from palate.personalise.shelf import Shelf
 
 LENGTHS = (5, 2, 1, 0)
+SWAPPED = "-for-another"
+"""What was shown to somebody of another taste of the same kind, judged by one's own: `-shuffled` is the difference."""
 Progress = Callable[[str, int, int], None]
 
 
@@ -119,7 +121,7 @@ def evaluate_planted(
             others = others_of([own[at] for at in asked])
             for name in [name for name in shown if name in drawers or name == "retrieve-visual"]:
                 swapped = [shown[name][at] for at in others]
-                shares[f"{name}-shuffled"] = {length: shares_of(classifier, swapped, [own[at] for at in asked])}
+                shares[f"{name}{SWAPPED}"] = {length: shares_of(classifier, swapped, [own[at] for at in asked])}
     metrics = metrics_of(shares, own, asked, design.seed)
     metrics |= accuracies(classifier, new, shop, design.seed)
     report = Report(
@@ -221,10 +223,11 @@ def metrics_of(shares: Any, own: Sequence[Taste], asked: Sequence[int], seed: in
         for kind in sorted(set(kinds)):
             found[f"{name}/share-{kind}"] = bootstrap(by_length[LENGTHS[0]][kinds == kind], seed=seed)
     for name in ("untrained", "sft", "grpo"):
-        for other in ("retrieve-visual", f"{name}-shuffled", "untrained", "sft"):
+        for other in ("retrieve-visual", f"{name}{SWAPPED}", "untrained", "sft"):
             if name in shares and other in shares and other != name:
                 a, b = shares[name][LENGTHS[0]], shares[other][LENGTHS[0]]
-                found[f"{name}-{other.removeprefix(f'{name}-')}/share"] = paired(a, b, clusters=clusters, seed=seed)
+                label = "shuffled" if other.endswith(SWAPPED) else other
+                found[f"{name}-{label}/share"] = paired(a, b, clusters=clusters, seed=seed)
     return found
 
 
@@ -249,12 +252,8 @@ def tables_of(
         {"method": name, **{column: _shown(metrics.get(f"{name}/{column}")) for column in columns}} for name in names
     ]
     found: dict[str, list[dict[str, Any]]] = {"share of pictures of the planted taste (5 items, then 2, 1, 0)": rows}
-    pairs = [name for name in metrics if name.split("/")[0].startswith(("untrained-", "sft-", "grpo-"))]
-    found["paired differences"] = [
-        {"difference": name, "share [95 %]": _shown(metrics[name])}
-        for name in pairs
-        if "shuffled" not in name or name.endswith("-shuffled/share")
-    ]
+    pairs = [name for name in metrics if name.endswith("/share") and name.partition("/")[0] not in names]
+    found["paired differences"] = [{"difference": name, "share [95 %]": _shown(metrics[name])} for name in pairs]
     found["the classifier on items it has not seen"] = [
         {"kind": name.rpartition("-")[2], "accuracy": _shown(metrics[name])}
         for name in metrics
