@@ -56,6 +56,7 @@ STEPS = (
     Step("measure janus", ("judge", "ship janus")),
     Step("sheet", ("measure diffusion",)),
     Step("bank", ("ship clip", "ship diffusion", "ship adapters")),
+    Step("shown", ("bank",)),
     Step("measure identification", ("bank",)),
 )
 

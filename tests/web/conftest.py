@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install 'palate[dev]'")
 from painted_world import Served, build_home, served
-from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,10 +51,17 @@ def service(painted_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture(scope="module")
-def visit(browser: Browser, service: Served) -> Iterator[Any]:
+def patience() -> int:
+    """Milliseconds that a test waits for what is to come; on a machine with other things to do that is long."""
+    return 15_000
+
+
+@pytest.fixture(scope="module")
+def visit(browser: Browser, service: Served, patience: int) -> Iterator[Any]:
     """The owner's cookies, from having opened the printed address once."""
     context = browser.new_context()
     page = context.new_page()
+    page.set_default_timeout(patience)
     page.goto(f"{service.address}/#token={service.fresh_token()}")
     page.locator("header").wait_for()
     yield context.storage_state()
@@ -62,8 +69,9 @@ def visit(browser: Browser, service: Served) -> Iterator[Any]:
 
 
 @pytest.fixture
-def opened(browser: Browser, service: Served, visit: Any) -> Iterator[Callable[..., Page]]:
+def opened(browser: Browser, service: Served, visit: Any, patience: int) -> Iterator[Callable[..., Page]]:
     """Opens a path as the owner; a page that logs an error or breaks the content policy fails its test."""
+    expect.set_options(timeout=patience)
     contexts: list[BrowserContext] = []
     troubles: list[str] = []
 
@@ -80,7 +88,7 @@ def opened(browser: Browser, service: Served, visit: Any) -> Iterator[Callable[.
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(patience)
         page.on("pageerror", lambda error: troubles.append(str(error)))
         if not refusals:
             page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)

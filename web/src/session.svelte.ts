@@ -33,6 +33,8 @@ class Shared {
   weights = $state<Weights>(stored("weights", GEMREC_WEIGHTS));
   /** Whether the model that draws is hidden while one chooses. */
   blind = $state<boolean>(stored("blind", false));
+  /** Whether the first words of welcome were read. */
+  atHome = $state<boolean>(stored("atHome", false));
   /** Kept pictures, by the prompt they were kept for. */
   kept = $state<Record<string, string[]>>(stored("kept", {}));
   /** Pictures that Find begins with, carried over from another page. */
@@ -95,6 +97,11 @@ class Shared {
   setColumns(columns: number): void {
     this.columns = columns;
     store("columns", columns);
+  }
+
+  settle(): void {
+    this.atHome = true;
+    store("atHome", true);
   }
 
   setBlind(blind: boolean): void {

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from palate_pocket.bank import Bank, BankPrompt, read_bank
 from palate_pocket.places import weights_folder
+from palate_pocket.shown import Sheet, read_sheet
 
 __all__ = [
     "Adapter",
@@ -17,6 +18,7 @@ __all__ = [
     "BankPrompt",
     "IconPrompt",
     "NotTrainedError",
+    "Sheet",
     "adapters",
     "bank",
     "categories",
@@ -24,6 +26,7 @@ __all__ = [
     "identification_prompts",
     "kinds",
     "prompts",
+    "sheet",
     "task_prompts",
 ]
 
@@ -89,6 +92,11 @@ def bank() -> Bank:
     if not (place / "bank.json").is_file():
         raise NotTrainedError("the pocket picture bank is not in this build; draw it with `python -m recipes.bank`")
     return read_bank(place)
+
+
+def sheet() -> Sheet:
+    """Those pictures of the bank that ship with their pixels; all others are drawn when somebody looks at them."""
+    return read_sheet(weights_folder() / "bank")
 
 
 def prompts() -> tuple[IconPrompt, ...]:

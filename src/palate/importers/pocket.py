@@ -20,6 +20,7 @@ from palate.importers.models import ModelFound, scan_models
 
 TOOL = "pocket bank"
 BASE = "pocket"
+SPECIFIES = "specification"
 SEEDS = 1
 """Pictures a model and specification prompt that a home takes over; the bank's others are for simulations."""
 
@@ -46,20 +47,17 @@ def shipped() -> Any:
     return pocket
 
 
-def add_pocket(home: Home, pocket: Any, space: Space) -> int:
-    """The drawing models, specified by their bank pictures; an older bank's are forgotten. How many models there are.
+def add_pocket(home: Home, pocket: Any, space: Space) -> dict[int, str]:
+    """The drawing models, specified by their bank pictures; an older bank's are forgotten. Each row's picture.
 
     A bank picture has no pixels here until somebody looks at it: its key says model, prompt and seed.
     """
     base, adapters = drawing_models(pocket)
     bank = pocket.bank()
-    rows = bank.rows("specification", seeds=SEEDS)
-    prompts = [Prompt(row.text, tag=row.tag) for row in bank.prompts]
-    drawings = [
-        _drawing(adapters[bank.models[model]], base, prompts[prompt], bank.prompts[prompt].seeds[seed], bank.made)
-        for _, model, prompt, seed in rows
-    ]
-    asked = sorted({prompt for _, _, prompt, _ in rows})
+    by_row = _drawings(bank, base, adapters)
+    drawings = list(by_row.values())
+    asked = [place for place, prompt in enumerate(bank.prompts) if prompt.kind == SPECIFIES]
+    prompts = [Prompt(bank.prompts[place].text, tag=bank.prompts[place].tag) for place in asked]
     with home.write() as connection:
         forget_drawn_by(connection, TOOL)
         known = [model_rows.merged(model_rows.get(connection, model.id), model) for model in (base, *adapters.values())]
@@ -68,10 +66,25 @@ def add_pocket(home: Home, pocket: Any, space: Space) -> int:
         vectors.put_space(connection, space)
         picture_rows.put(connection, [Picture(drawing.picture_id, state="vector only") for drawing in drawings])
         picture_rows.put_drawings(connection, drawings)
-        vectors.put(connection, space, "prompt", [prompts[prompt].id for prompt in asked], _unit(bank.words[asked]))
-        found = bank.vectors([row for row, *_ in rows])
+        vectors.put(connection, space, "prompt", [prompt.id for prompt in prompts], _unit(bank.words[asked]))
+        found = bank.vectors(list(by_row))
         vectors.put(connection, space, "picture", [drawing.picture_id for drawing in drawings], found)
-    return len(adapters)
+    return {row: drawing.picture_id for row, drawing in by_row.items()}
+
+
+def rows_of_pictures(pocket: Any) -> dict[str, int]:
+    """Where in the bank each picture stands that a home takes over."""
+    found = _drawings(pocket.bank(), *drawing_models(pocket))
+    return {drawing.picture_id: row for row, drawing in found.items()}
+
+
+def _drawings(bank: Any, base: Model, adapters: dict[str, Model]) -> dict[int, Drawing]:
+    """By row, what each model drew of the specification prompts."""
+    prompts = [Prompt(row.text, tag=row.tag) for row in bank.prompts]
+    return {
+        row: _drawing(adapters[bank.models[model]], base, prompts[prompt], bank.prompts[prompt].seeds[seed], bank.made)
+        for row, model, prompt, seed in bank.rows(SPECIFIES, seeds=SEEDS)
+    }
 
 
 def drawing_models(pocket: Any) -> tuple[Model, dict[str, Model]]:

@@ -50,6 +50,11 @@ def at_hand(home: Home, id: str) -> Path | None:
     return next((path for path in places if path.is_file()), None)
 
 
+def keep(home: Home, id: str, png: bytes) -> Path:
+    """Beside what was drawn from its key: a picture that comes with its pixels."""
+    return _kept(_place(home, id), png)
+
+
 def _place(home: Home, id: str) -> Path:
     return home.derived / "pictures" / id[:2] / f"{id}.png"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from palate import settings as settings_file
 from palate.catalogue.home import DATABASE, Home
 from palate.importers.pocket import add_pocket, shipped
+from palate.safety.pictures import open_picture
+from palate.specify import again
 
 ENCODER = "pocket"
 MARK = "pocket-release"
@@ -33,11 +36,21 @@ def ready(folder: Path) -> bool:
                 made = pocket.bank().made
                 settings_file.set_one(folder, "steps", str(made["steps"]))
                 settings_file.set_one(folder, "guidance", str(made["guidance"]))
-            add_pocket(home, pocket, space)
+            _put_pictures(home, pocket.sheet(), add_pocket(home, pocket, space))
             mark.write_text(release, "utf-8")
     finally:
         home.close()
     return True
+
+
+def _put_pictures(home: Home, sheet: Any, ids: dict[int, str]) -> None:
+    """Those that ship with their pixels, as files: whoever comes first sees them at once."""
+    whole = open_picture(sheet.file) if sheet.rows else None
+    for tile, row in enumerate(sheet.rows):
+        if whole is not None and row in ids:
+            target = io.BytesIO()
+            whole.crop(sheet.box(tile)).save(target, "PNG")
+            again.keep(home, ids[row], target.getvalue())
 
 
 def own_prompts(folder: Path) -> tuple[Path, Path] | None:
@@ -63,5 +76,7 @@ def _release(pocket: Any) -> str:
     """Where the package lies, what its bank holds, and the library whose version is part of a space's identity."""
     diffusion = Path(pocket.folder("diffusion"))
     keys = (diffusion.parent / "bank" / "bank.json").read_bytes()
-    parts = (str(diffusion.parent), hashlib.sha256(keys).hexdigest(), version("transformers").partition(".")[0])
+    shown = str(pocket.sheet().rows).encode()
+    prints = (hashlib.sha256(keys).hexdigest(), hashlib.sha256(shown).hexdigest())
+    parts = (str(diffusion.parent), *prints, version("transformers").partition(".")[0])
     return "\n".join(parts)
