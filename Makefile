@@ -41,6 +41,7 @@ test-release: check  ## what is asked of a release: a thousand kills, 100,000 se
 	$(BIN)/python benchmarks/restart.py --kills 20
 	$(BIN)/python benchmarks/stores.py --pictures 10000 --questions 500
 	$(BIN)/python benchmarks/style_search.py
+	$(BIN)/python benchmarks/identify_many.py
 
 bench: setup  ## every benchmark, one JSON line each
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
