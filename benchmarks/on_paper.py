@@ -2,8 +2,9 @@
 
 `python benchmarks/on_paper.py [--p50 30.5] [--p99 44.3] [--rates 100 1000 10000]`. Requests come at random (Poisson),
 wait in one line, and each takes one core for as long as a log-normal law says that has these two percentiles; the
-defaults are the times by the clock of `identify` among 1,000,000 models over HTTP, one after the other (`identify_many.py`).
-What the queue cannot know (a network, a database that is far, a neighbour on the machine) comes on top. One JSON line.
+defaults are the times by the clock of `identify` among 1,000,000 models over HTTP, one after the other
+(`identify_many.py`). What the queue cannot know (a network, a database that is far, a neighbour on the machine) comes
+on top. One JSON line.
 """
 
 from __future__ import annotations
