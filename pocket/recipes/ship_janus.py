@@ -49,6 +49,14 @@ def measured_janus(into: Path, seed: int, tests: int) -> dict[str, Any]:
 def janus_card(into: Path, state: dict[str, Any], measured: dict[str, Any], sets: dict[str, Any]) -> str:
     options, last = state["options"], state["history"][-1]
     held = ", ".join(f"{name} {value}" for name, value in last["held"].items())
+    named = ["width", "layers", *(name for name in ("begin",) if options.get(name))]
+    begun = (
+        [f"- Begun with the weights of an earlier training, `--name {options['begin']}`."]
+        if options.get("begin")
+        else []
+    )
+    if options.get("sight"):
+        begun.append(f"- Its reading half began as the first {options['seeing']} layers of the pocket CLIP's.")
     return f"""---
 license: apache-2.0
 library_name: transformers
@@ -59,8 +67,10 @@ A `transformers.JanusForConditionalGeneration` for icons and emoji of 64 x 64 pi
 ({measured["codes of a picture"]} codes) for words, words for a picture, and a next picture for a history.
 
 - Data: pictures of {len(sets)} icon sets (see ATTRIBUTIONS), rendered at 64 x 64. Logos are left out.
-- Made by: `python -m recipes.janus {package.asked(options, "width", "layers")}` in pocket/ after `recipes.vq`,
-  {last["seconds"] / 60:.0f} minutes on {options["threads"]} CPU thread(s), then `python -m recipes.ship janus`.
+- Made by: `python -m recipes.janus {package.asked(options, *named)}` in pocket/
+  after `recipes.vq`, {last["seconds"] / 60:.0f} minutes on {options["threads"]} CPU thread(s), then
+  `python -m recipes.ship janus`.
+{chr(10).join(begun)}
 - With: torch {version("torch")}, transformers {version("transformers")}, seed {options["seed"]}.
 {chr(10).join(package.weights_lines(into))}
 
