@@ -23,6 +23,8 @@ from palate.find.scores import Weights, gre_score
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 NOWHERE = -1
+SAME = 1e-9
+"""Scores that differ by less of their size are one score."""
 NOT_DRAWN_YET = 64
 """The side of a picture that is known by its key alone: what the pocket hub draws."""
 
@@ -205,6 +207,17 @@ def order(gallery: Gallery, kept: Mask, sort: str) -> NDArray[np.intp]:
     scores = gallery.scores(sort)[rows]
     missing = np.isnan(scores)
     return rows[np.lexsort((-gallery.recent[rows], -np.nan_to_num(scores), missing))]
+
+
+def bars(scores: Floats, bins: int) -> tuple[NDArray[np.intp], Floats]:
+    """A histogram's counts, (bins,), and edges, (bins + 1,); scores that differ by rounding alone stand in one bar."""
+    if not len(scores):
+        return np.zeros(0, dtype=np.intp), np.zeros(0)
+    low, high = float(scores.min()), float(scores.max())
+    if high - low <= SAME * max(abs(low), abs(high), 1.0):
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(scores, bins=bins, range=(low, high))
+    return counts, edges
 
 
 def safety_of(model: Model | None) -> str | None:

@@ -17,7 +17,7 @@ from palate.people import holdings
 from palate.people.gate import unknown
 from palate.people.holdings import Upload
 from palate.serve import shapes
-from palate.serve.gallery import Gallery, Wanted, mask, order, safety_of
+from palate.serve.gallery import Gallery, Wanted, bars, mask, order, safety_of
 from palate.serve.library import Library
 from palate.serve.media import SIZES, gone
 from palate.serve.serving import Here, Reading, Serving
@@ -246,8 +246,7 @@ def histogram(
     gallery = library.seen_by(principal.person)
     wanted = wanted_of(here, prompt, model, tag, base, safe, sort)
     scores = gallery.scores(sort)[mask(gallery, wanted, library.models, library.prompts)]
-    known = scores[~np.isnan(scores)]
-    counts, edges = np.histogram(known, bins=bins) if len(known) else (np.zeros(0, dtype=np.intp), np.zeros(0))
+    counts, edges = bars(scores[~np.isnan(scores)], bins)
     return shapes.Histogram(
         sort=sort, edges=edges.tolist(), counts=counts.tolist(), unscored=int(np.isnan(scores).sum())
     )
