@@ -330,7 +330,8 @@ class Studio:
         columns = draw_slate(self.home, self.settings, self.encoder, steering, progress=progress)
         turn = steering.show(columns)
         name = f"{turn.number:02d}.png"
-        return sheet(self.home, columns, self.home.folder / "sheets" / steering.conversation.id / name)
+        prompts = [column.text for column in turn.slate]
+        return sheet(self.home, columns, self.home.folder / "sheets" / steering.conversation.id / name, prompts)
 
     def rehearse(self, prompt: str, likes: str, out: Path, *, turns: int = 5, seed: int = 0) -> list[Rehearsed]:
         """Steering with a made person, who likes how the model `likes` draws and is forgotten; sheets go to `out`."""

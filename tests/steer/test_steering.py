@@ -122,7 +122,9 @@ def test_the_sheet_shows_the_slate(studio: Studio) -> None:
     steering = studio.steer("a thing", person="ada", model="White")
     steering.next_turn()
     with Image.open(studio.draw_turn(steering)) as sheet:
-        assert sheet.size == (4 * 198 + 6, 22 + 4 * 198 + 6)
+        assert sheet.size == (4 * 198 + 6, 22 + 3 * 14 + 4 * 198 + 6)
+        words = np.asarray(sheet.convert("L"))[22 : 22 + 14]
+        assert all(words[:, 6 + 198 * n : 198 + 198 * n].min() < 128 for n in range(4))
 
 
 def test_the_same_seed_explores_the_same_way_and_another_another(studio: Studio) -> None:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 CELL = 192
 GAP = 6
+LINE = 14
+LINES = 3
+LETTERS = 32
 TITLE = 22
 
 
@@ -53,22 +56,28 @@ def draw_slate(
         return [[picture_rows.of_drawing(connection, digest("drawing", t.key)) for t in column] for column in work]
 
 
-def sheet(home: Home, columns: Sequence[Sequence[str]], target: Path) -> Path:
-    """The slate as one picture: a numbered column for each prompt."""
+def sheet(home: Home, columns: Sequence[Sequence[str]], target: Path, prompts: Sequence[str] = ()) -> Path:
+    """The slate as one picture: a numbered column for each prompt, with its words above it where they are given."""
+    import textwrap
+
     from PIL import Image, ImageDraw
 
     from palate.safety.pictures import open_picture
 
     rows = max((len(column) for column in columns), default=0)
-    size = (len(columns) * (CELL + GAP) + GAP, TITLE + rows * (CELL + GAP) + GAP)
+    above = TITLE + (LINES * LINE if prompts else 0)
+    size = (len(columns) * (CELL + GAP) + GAP, above + rows * (CELL + GAP) + GAP)
     paper = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(paper)
     for across, column in enumerate(columns):
         left = GAP + across * (CELL + GAP)
         pen.text((left + CELL // 2 - 3, 5), str(across + 1), fill="black")
+        words = textwrap.wrap(prompts[across], LETTERS, max_lines=LINES, placeholder=" ...") if prompts else []
+        for number, line in enumerate(words):
+            pen.text((left, TITLE + number * LINE), line, fill="black")
         for down, id in enumerate(column):
             picture = open_picture(home.blobs.get(id)).resize((CELL, CELL), Image.Resampling.LANCZOS)
-            paper.paste(picture, (left, TITLE + GAP + down * (CELL + GAP)))
+            paper.paste(picture, (left, above + GAP + down * (CELL + GAP)))
     target.parent.mkdir(parents=True, exist_ok=True)
     paper.save(target)
     return target
