@@ -32,6 +32,8 @@ CHECKED = (
     "response_headers_conformance",
     "response_schema_conformance",
 )
+MANY = 230
+"""Requests of each kind to each route: three of four have so many, and the others take nothing that could vary."""
 ENDS_THE_TEST = ("DELETE /api/v1/me", "DELETE /api/v1/session")
 DESCRIBED = schemathesis.openapi.from_dict(json.loads(text()))
 OPERATIONS = {
@@ -77,7 +79,7 @@ def asked(client: TestClient, operation: Any, mode: Any, count: int) -> Counter[
     return answered
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(170, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [4, pytest.param(MANY, marks=pytest.mark.long)])
 def test_no_request_is_our_fault_and_every_answer_has_the_shape_it_should(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], count: int
 ) -> None:
@@ -96,6 +98,6 @@ def test_no_request_is_our_fault_and_every_answer_has_the_shape_it_should(
         print(f"\n{sum(answered.values())} requests, by status: {dict(sorted(answered.items()))}")  # noqa: T201
     said = "\n\n".join(f"{where}: {why}" for where, why in wrong.items())
     assert wrong == {}, said
-    assert sum(answered.values()) >= 0.4 * count * len(OPERATIONS)
+    assert sum(answered.values()) >= (20_000 if count == MANY else 0.4 * count * len(OPERATIONS))
     assert answered[200] > 0
     assert answered[422] > 0
