@@ -72,6 +72,21 @@ def test_a_critique_draws(studio: Studio) -> None:
     assert prompt_of(studio, exchange.reply.pictures[0].id) == "a yellow circle"
 
 
+def test_more_like_a_picture_that_nobody_asked_for_in_words_is_looked_for_and_not_drawn(studio: Studio) -> None:
+    talk = studio.converse("ada")
+    last(talk, "a red circle", "I like the first", "something else")
+    exchange = last(talk, "which of mine did I like today?", "more like the first")
+    assert exchange.wanted.prompt == ""
+    assert exchange.reply.pictures
+    assert exchange.reply.notes == ()
+
+
+def test_what_there_is_to_be_less_of_is_said(studio: Studio) -> None:
+    text = last(studio.converse("ada"), "a red circle", "it's too dark for me").reply.text
+    assert "drew “a red circle”, less dark." in text
+    assert "For “a red circle”, less dark, " in text
+
+
 def test_why_is_answered_from_the_specification(studio: Studio) -> None:
     reply = last(studio.converse("ada"), "a red circle", "like the first, but blue", "why the first model?").reply
     assert "It draws in the style of your picture." in reply.text

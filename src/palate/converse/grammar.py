@@ -110,7 +110,7 @@ ASKS = re.compile(
 NEW_SUBJECT = re.compile(
     r"^(?:(?:ok(?:ay)?|no|hm+|actually|now|instead)[,: ]+)*(?:let'?s (?:talk about|do|try)\s+)?"
     r"(?:(?:something|anything|a|another|new) ?(?:completely |entirely |quite )?(?:else|different)?"
-    r"(?: topic| subject| idea)?[:,.;! ]+)?"
+    r"(?: topic| subject| idea)?(?:[:,.;! ]+|$))?"
     r"(?:forget (?:about |all )?(?:the |this |that )?[\w' ]{0,40}?[,.;:]\s*)?"
     r"(?:start (?:over|again|afresh)|from scratch)?(?: with)?[,.:;! ]*"
 )

@@ -53,6 +53,12 @@ class Wanted:
         return ", ".join(change.towards for change in self.changes if not change.more)
 
     @property
+    def told(self) -> str:
+        """What is wanted in words, as an answer says it; "" where a picture alone says it."""
+        less = f"less {self.negative[:80]}" if self.negative else ""
+        return ", ".join(part for part in (f"“{self.prompt[:80]}”" if self.prompt else "", less) if part)
+
+    @property
     def anything(self) -> bool:
         return bool(self.words or self.picture or self.changes)
 

@@ -23,7 +23,8 @@ MOST_FAILURES = 2
 """Failures in a row after which a language model is left alone: one that hangs costs two time limits a talk."""
 HELP = (
     "Say what you want drawn, such as “a lighthouse at night”; then “like the second, but darker”, “why this model?”, "
-    "“draw it”, “I like the first”, “remember that I like ink”, or “undo”."
+    "“draw it”, “show me variations”, “who drew the first?”, “I like the first”, “remember that I like ink”, “undo”, "
+    "or “draw me something new from what I liked”."
 )
 PICK = "Pick one (“the second”), say what should be otherwise with it (“the second, but red”), or “none of these”."
 _DISLIKES = re.compile(r"n't\b|\b(?:never|hate|dislike|not|less)\b")
@@ -146,7 +147,9 @@ class Conversing:
             words, change = reworded(wanted.words, change)
             wanted = replace(wanted, words=words).but([change])
         reply = self._answer(wanted)
-        return wanted, self._drawn(wanted, reply, heard.said) if heard.draws and self._draws else reply
+        if not (heard.draws and self._draws and wanted.prompt):  # a picture alone says nothing that could be drawn
+            return wanted, reply
+        return wanted, self._drawn(wanted, reply, heard.said)
 
     def _choose(self, heard: Heard) -> tuple[Wanted, Reply]:
         wanted, none = self.talk.wanted, re.search(r"\bnone of\b|\bany of\b", heard.said.lower())
@@ -346,8 +349,8 @@ def _leading(wanted: Wanted, models: Sequence[Thing]) -> tuple[Claim, ...]:
     """The answer in one sentence."""
     if not models:
         return ()
-    what = f"For “{wanted.prompt[:80]}”" if wanted.prompt else "Like this picture"
-    if wanted.picture and wanted.prompt:
+    what = f"For {wanted.told}" if wanted.told else "Like this picture"
+    if wanted.picture and wanted.told:
         what += " like that picture"
     names = [thing.name for thing in models]
     then = f", then {' and '.join(['{}'] * (len(names) - 1))}" if names[1:] else ""

@@ -404,7 +404,7 @@ class Tools:
         self.forget_what_was_read()
         shown = tuple(Thing("picture", id, harmless(drawer.name)) for id in ids)
         grounds = (f"model:{drawer.id}", *(f"picture:{id}" for id in ids))
-        said = quoting(f"{{}} drew “{words[:80]}”.", drawer.name, grounds=grounds)
+        said = quoting(f"{{}} drew {wanted.told.replace('{}', '')}.", drawer.name, grounds=grounds)
         return Found((said,), pictures=shown)
 
     def _drawer(self, wanted: Wanted) -> Model:
