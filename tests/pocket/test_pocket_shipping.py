@@ -84,7 +84,7 @@ def test_the_pipeline_and_the_adapters_that_ship_open_and_draw(packed: Path, mon
 
 def test_the_janus_that_ships_opens_and_draws(packed: Path) -> None:
     vq.main(flags(steps=1, batch=4, codes=16, width=64, tests=4))
-    janus.main(flags(steps=1, batch=4, width=64, sight_width=64, layers=1, seeing=1, vocabulary=700, tests=4, shared=1))
+    janus.main(flags(steps=1, batch=4, width=64, sight="", layers=1, seeing=1, vocabulary=700, tests=4, shared=1))
     ship.main(["janus"])
     card = (packed / "weights" / "janus" / "README.md").read_text()
     assert "(64 codes)" in card
