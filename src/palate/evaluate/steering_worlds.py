@@ -44,7 +44,7 @@ class World:
 
     @property
     def sight(self) -> Floats:
-        """What the recorded pictures say of the next ones: rho of `palate.steer.foreseeing`."""
+        """What the recorded pictures say of the next ones: B of `palate.steer.foreseeing`."""
         return self.recorded.sight
 
 

@@ -14,8 +14,6 @@ from palate.taste.space import TasteSpace
 from palate.taste.utilities import Heads
 
 FOLDER = "steering"
-FORM = 2
-"""What a value sees: it changes with `palate.steer.transitions`, and what was learned of another is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Learned:
         arrays = {"within": self.known.within, "weights": heads.weights, "shares": heads.shares}
         arrays |= {name: getattr(self.taste, name) for name in ("picture_mean", "words_mean", "directions")}
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "people.safetensors")
-        card = {"form": FORM, "encoder": self.encoder, "kept": self.taste.kept, "total": self.taste.total}
+        card = {"encoder": self.encoder, "kept": self.taste.kept, "total": self.taste.total}
         (folder / "people.json").write_text(json.dumps(card, indent=2) + "\n")
 
     @classmethod
@@ -47,7 +45,7 @@ class Learned:
         if not (folder / "people.json").is_file():
             return None
         card = json.loads((folder / "people.json").read_text())
-        if card.get("form") != FORM or card["encoder"] != encoder:
+        if card["encoder"] != encoder:
             return None
         kept = load_file(folder / "people.safetensors")
         means = {name: kept[name] for name in ("picture_mean", "words_mean", "directions")}

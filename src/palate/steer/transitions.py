@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from palate.errors import PalateError
 from palate.steer.bank import Options
-from palate.steer.foreseeing import beyond, foreseen
+from palate.steer.foreseeing import foreseen
 from palate.steer.simulating import TURNS, State, Told
 from palate.taste.evidence import Floats, Rows
 from palate.taste.offset import Belief, worth
@@ -37,7 +37,7 @@ class Transitions:
     rewards: Numbers
     follows: Rows
     sight: Floats
-    """The rho of `palate.steer.foreseeing` that candidates were seen with."""
+    """The B of `palate.steer.foreseeing` that candidates were seen with."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """What is kept of them in a file."""
@@ -50,12 +50,15 @@ class Transitions:
 
 
 def of_state(state: State) -> Floats:
-    """h (n, s): the turn, what is believed of the person and how surely, the first prompt, the last, the pictures."""
+    """h (n, s): the turn, what is believed of the person and how surely, the first prompt, the last, the pictures.
+
+    `held - now` is what the pictures that are held are beyond their words.
+    """
     gamma, mean, doubt = expected(state.belief)
     turn = np.repeat(np.eye(TURNS)[min(state.turn, TURNS - 1)][None], len(gamma), axis=0)
-    more = beyond(state)
-    holds = np.stack([(mean * state.held).sum(axis=1), (mean * more).sum(axis=1)], axis=1)
-    return np.hstack([turn, gamma, mean, doubt, state.first, state.now, state.seen, more, holds])
+    beyond = state.held - state.now
+    holds = np.stack([(mean * state.held).sum(axis=1), (mean * beyond).sum(axis=1)], axis=1)
+    return np.hstack([turn, gamma, mean, doubt, state.first, state.now, state.seen, beyond, holds])
 
 
 def expected(belief: Belief) -> tuple[Floats, Floats, Floats]:
@@ -70,7 +73,7 @@ def of_candidates(state: State, options: Options, sight: Floats) -> Floats:
     """p (n, L_C, c): its words, its category, what is foreseen of its pictures, and what that is expected to be worth.
 
     Direction by direction as well, since some are foreseen better than others, and beside the worth of what is held,
-    since of a slate only what is better counts. `sight` is the rho of `palate.steer.foreseeing`.
+    since of a slate only what is better counts. `sight` is the B of `palate.steer.foreseeing`.
     """
     pictures = foreseen(sight, state, options)
     _, head, _ = expected(state.belief)
