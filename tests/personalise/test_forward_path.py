@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from palate.errors import PalateError
 from palate.personalise.janus import Janus, Liked, Seen, Told, logits, open_janus
@@ -100,6 +101,16 @@ def test_pictures_of_the_network_s_size_come_back_as_their_codes(janus: Janus) -
     assert codes.shape == (2, 16)
     assert codes.min() >= 0
     assert codes.max() < 32
+
+
+def test_what_codes_keep_is_one_for_the_picture_and_none_for_its_mean(
+    janus: Janus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = [draw_shape("circle", "red", size=16), draw_shape("bar", "blue", size=16)]
+    monkeypatch.setattr(janus, "decoded", lambda _: pictures)
+    assert janus.given_back(pictures) == 1.0
+    monkeypatch.setattr(janus, "decoded", lambda _: [one.resize((1, 1), Image.Resampling.BOX) for one in pictures])
+    assert janus.given_back(pictures) == pytest.approx(0.0, abs=1e-4)
 
 
 def test_a_history_too_long_loses_its_oldest_items(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STYLES = 8
 """Of the hub's models, for made people: nearly five hundred pictures on the pocket hub."""
+LOOKED_AT, FAR = 16, 0.25
+"""Pictures that go through the codes and back before a training, and the share kept below which it says so."""
 SMALL = 100_000_000
 """Weights below which a network learns at the rates of the pocket."""
 Data = Annotated[
@@ -133,6 +135,7 @@ def sft(
         half=half,
         seed=seed,
     )
+    _warn_where_far(shelf, parts)
     printing.note(f"{len(parts.train)} windows, {config.steps(len(parts.train))} steps, log: {place / 'log.jsonl'}")
     last = train_sft(shelf, parts, place, config, resume=resume, say=_said)
     answer = {"in": str(place), **last}
@@ -370,6 +373,18 @@ def _opened(
         raise PalateError("not_trained", "there is nothing that sft trained", about=str(before), hint=hint)
     janus, trained = adapters.open_trained(before, device=device)
     return Shelf(janus, collection, trained.seen), parts
+
+
+def _warn_where_far(shelf: Shelf, parts: Windows) -> None:
+    """Nothing that is trained in front of its codes can draw what the codes cannot."""
+    from palate.cli import printing
+
+    targets = list(dict.fromkeys(window.target for window in parts.train))
+    some = [shelf.collection.picture(item) for item in targets[:: max(1, len(targets) // LOOKED_AT)][:LOOKED_AT]]
+    kept = shelf.janus.given_back(some)
+    if kept < FAR:
+        said = "less than their mean colours would say" if kept < 0 else f"{kept:.0%} of what is in them"
+        printing.note(f"note: these pictures are not of the kind that {shelf.janus.name} draws: its codes keep {said}")
 
 
 def _said(row: dict[str, Any]) -> None:

@@ -134,6 +134,14 @@ class Janus:
                 made += [Image.fromarray(each) for each in levels]
         return made
 
+    def given_back(self, pictures: Sequence[Image.Image]) -> float:
+        """The share of the pictures' variance that their codes keep: 1 all, 0 no more than each one's mean colour."""
+        side = int(self.network.config.vision_config.image_size)
+        real = np.stack([_squashed(picture, side) for picture in pictures]).astype(np.float64)
+        again = np.stack([_squashed(picture, side) for picture in self.decoded(self.coded(pictures))])
+        apart = ((real - again) ** 2).sum()
+        return float(1.0 - apart / max(((real - real.mean(axis=(1, 2), keepdims=True)) ** 2).sum(), 1e-9))
+
     def _pixels(self, pictures: Sequence[Image.Image]) -> torch.Tensor:
         import torch
 
