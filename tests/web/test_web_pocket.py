@@ -30,7 +30,7 @@ GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 ALL_THERE = """() => [...document.images].every((one) => !one.classList.contains('coming')
   || one.getBoundingClientRect().top > innerHeight || one.getBoundingClientRect().bottom < 0)"""
-PATIENCE = 120_000
+PATIENCE = 240_000
 """The first drawing waits for a process that has to load its libraries, on a machine that does other things as well."""
 
 
