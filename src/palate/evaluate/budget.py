@@ -57,11 +57,11 @@ def limit(name: str, left: float, waiting: Mapping[str, Size], slowness: float =
     """Seconds that a scenario may take of those `left`: its share of what it and the others still to come need.
 
     On a slow machine twice what it needs there, though others wait: a few that are whole say more than many cut off.
-    And whatever the others can spare. But no more than half of what is left while they wait, unless it needs more or
-    they need less: one that never ends must not leave them all nothing.
+    And what the others can spare, up to four times that. But no more than half of what is left while they wait, unless
+    it needs more or they need less: one that never ends must not leave them all nothing.
     """
     own, all_of_them = waiting[name].seconds, sum(size.seconds for size in waiting.values())
     share, needed = left * own / all_of_them, slowness * own
-    spare = left - slowness * (all_of_them - own)
+    spare = min(left - slowness * (all_of_them - own), 4 * needed)
     most = left if len(waiting) == 1 else max(left / 2, share, min(1.5 * needed, left), spare)
     return min(most, max(share, 2 * needed, spare))
