@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ from palate.errors import PalateError
 from palate.generators import diffusers_pipeline, loading
 from palate.generators.diffusers_pipeline import DiffusersGenerator, as_picture
 from palate.generators.opening import open_generator
-from palate.generators.protocol import Generator, Order
+from palate.generators.protocol import FillsUp, Generator, Order
 from palate.generators.samplers import SAMPLERS, scheduler_of
 from palate.safety.pictures import looks_degenerate
 from palate.testing.checkpoints import build_tiny_checkpoint
@@ -78,6 +78,29 @@ def test_the_number_of_threads_decides_nothing(world: Path) -> None:
         assert torch.get_num_threads() == threads
     torch.set_num_threads(before)
     assert len(seen) == 1
+
+
+def test_one_by_one_no_batch_is_filled_up_and_pictures_stay_the_same_to_the_eye(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = open_generator(pipeline(world), batch=4)
+    assert isinstance(generator, FillsUp)
+    sizes: list[int] = []
+    run = diffusers_pipeline.run
+
+    def counted(base: loading.LoadedBase, orders: Sequence[Order]) -> Any:
+        sizes.append(len(orders))
+        return run(base, orders)
+
+    monkeypatch.setattr(diffusers_pipeline, "run", counted)
+    orders = [Order("a red circle", 1, steps=STEPS), Order("a blue square", 2, steps=STEPS)]
+    filled = generator.draw(orders)
+    with generator.one_by_one():
+        singly = generator.draw(orders)
+    assert sizes == [4, 1, 1]
+    for one, other in zip(filled, singly, strict=True):
+        assert np.abs(np.asarray(one, dtype=int) - np.asarray(other, dtype=int)).max() <= 1
+    assert generator.batch == 4
 
 
 def test_adapters_share_one_base_and_do_not_see_each_other(world: Path) -> None:

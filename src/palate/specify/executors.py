@@ -19,7 +19,7 @@ from palate.generators.protocol import FillsUp, Generator
 from palate.jobs.tasks import Task
 
 ExecutorName = Literal["serial", "pool", "ray"]
-NICE = 10
+NICE = 5
 """By how much a process that draws aside gives way (POSIX)."""
 
 
