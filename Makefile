@@ -1,5 +1,6 @@
 # `make run` shows it working, `make test` is what CI runs. Both need only Python 3.11, pip, make and git.
 PYTHON ?= python3
+WORKERS ?= 2
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -30,14 +31,17 @@ check: setup  ## format, lint, types, import directions, sizes, documentation
 	$(BIN)/python checks/words.py
 	$(BIN)/python checks/documents.py
 
+# Each process takes whole files, so that what a file's tests share is made once, and computes on one thread.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+
 test: check  ## everything CI runs
-	$(BIN)/pytest -m "not long"
+	$(PYTEST) -m "not long"
 
 test-long: setup  ## the same and what takes minutes
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-release: check  ## what is asked of a release: a thousand kills, 100,000 sequences on both stores; many hours
-	PALATE_KILLS=1000 PALATE_SEQUENCES=100000 $(BIN)/pytest
+	PALATE_KILLS=1000 PALATE_SEQUENCES=100000 $(PYTEST)
 	$(BIN)/python benchmarks/restart.py --kills 20
 	$(BIN)/python benchmarks/stores.py --pictures 10000 --questions 500
 	$(BIN)/python benchmarks/style_search.py
