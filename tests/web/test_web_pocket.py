@@ -70,6 +70,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     finally:
         server.terminate()
         server.wait(120)
+        if server.stdout is not None:
+            server.stdout.close()
         shutil.rmtree(home, ignore_errors=True)
 
 
