@@ -31,8 +31,9 @@ check: setup  ## format, lint, types, import directions, sizes, documentation
 	$(BIN)/python checks/words.py
 	$(BIN)/python checks/documents.py
 
-# Each process takes whole files, so that what a file's tests share is made once, and computes on one thread.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile
+# Each process takes whole files, so that what a file's tests share is made once, and computes on one thread. In their own
+# order: those with a browser leave a loop of events running in their process, so that they come near the end.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: check  ## everything CI runs
 	$(PYTEST) -m "not long"
