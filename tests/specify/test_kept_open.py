@@ -10,6 +10,7 @@ from palate.catalogue.records import Model
 from palate.generators import opening
 from palate.generators.opening import drawn_together
 from palate.specify import executors
+from palate.specify.executors import generator_for  # as it is: a world of tests/serve may have put another in its place
 from palate.testing.fakes import FakeGenerator
 
 BASE = Model("base", "Base", "pipeline", "/base", size=20_000_000)
@@ -41,25 +42,25 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 def test_light_adapters_of_one_base_are_opened_once(told: list[str]) -> None:
     for id in ("a", "b", "a", "b", "c", "a"):
-        assert executors.generator_for(adapter(id), BASE, "cpu").name == id
+        assert generator_for(adapter(id), BASE, "cpu").name == id
     assert told == ["open a", "open b", "open c"]
 
 
 def test_another_base_closes_what_sat_on_the_first(told: list[str]) -> None:
     for id in ("a", "b"):
-        executors.generator_for(adapter(id), BASE, "cpu")
-    executors.generator_for(adapter("a"), OTHER, "cpu")
-    executors.generator_for(OTHER, None, "cpu")
-    executors.generator_for(BASE, None, "cpu")
+        generator_for(adapter(id), BASE, "cpu")
+    generator_for(adapter("a"), OTHER, "cpu")
+    generator_for(OTHER, None, "cpu")
+    generator_for(BASE, None, "cpu")
     closes = ["close a", "close b", "open a", "close a", "open Other", "close Other", "open Base"]
     assert told == ["open a", "open b", *closes]
 
 
 def test_of_heavy_adapters_only_the_latest_stays(told: list[str]) -> None:
-    executors.generator_for(adapter("light"), BASE, "cpu")
-    executors.generator_for(adapter("heavy", 90_000_000), BASE, "cpu")
-    executors.generator_for(adapter("heavier", 500_000_000), BASE, "cpu")
-    executors.generator_for(adapter("unknown", None), BASE, "cpu")
+    generator_for(adapter("light"), BASE, "cpu")
+    generator_for(adapter("heavy", 90_000_000), BASE, "cpu")
+    generator_for(adapter("heavier", 500_000_000), BASE, "cpu")
+    generator_for(adapter("unknown", None), BASE, "cpu")
     assert told == [
         *("open light", "open heavy", "close light", "close heavy", "open heavier"),
         *("close heavier", "open unknown"),
