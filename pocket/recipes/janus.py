@@ -258,6 +258,25 @@ def codes_of(network: Any, shown: NDArray[np.uint8], wanted: NDArray[np.int64], 
     return found
 
 
+def words_for(
+    options: argparse.Namespace, learned: list[dict[str, Any]], titles: dict[str, str]
+) -> PreTrainedTokenizerFast:
+    """The course's own tokenizer, that of the Janus it begins with, or one of what it will be told; kept beside it."""
+    from transformers import PreTrainedTokenizerFast
+
+    folder = work.folder(options.name)
+    if options.resume:
+        return PreTrainedTokenizerFast.from_pretrained(folder)
+    if options.begin:
+        words = PreTrainedTokenizerFast.from_pretrained(work.folder(options.begin))
+    else:
+        wording = random.Random(options.seed)
+        texts = [captions.varied(row, titles[row["set"]], wording) for row in learned]
+        words = tokenizer_from(texts, options.vocabulary)
+    words.save_pretrained(folder)
+    return words
+
+
 def begin(network: Any, options: argparse.Namespace, shown: NDArray[np.uint8], learned: NDArray[np.int64]) -> None:
     """Weights of an earlier Janus where their shapes agree, and the reading half as a CLIP's first layers."""
     if options.begin:
@@ -288,7 +307,6 @@ def arguments(args: list[str] | None) -> argparse.Namespace:
 def main(args: list[str] | None = None) -> dict[str, Any]:
     options = arguments(args)
     import torch
-    from transformers import PreTrainedTokenizerFast
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
@@ -299,14 +317,7 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     held = np.flatnonzero(parts == "held")
     tests = np.random.default_rng(options.seed).permutation(held)[: options.tests]
     titles = {name: info["name"] for name, info in work.read_json(work.folder() / "sets.json").items()}
-    if options.resume or options.begin:
-        words = PreTrainedTokenizerFast.from_pretrained(folder if options.resume else work.folder(options.begin))
-        words.save_pretrained(folder)
-    else:
-        wording = random.Random(options.seed)
-        texts = [captions.varied(rows[i], titles[rows[i]["set"]], wording) for i in train]
-        words = tokenizer_from(texts, options.vocabulary)
-        words.save_pretrained(folder)
+    words = words_for(options, [rows[i] for i in train], titles)
     coded = work.read_json(coder / "state.json")["options"]
     network = janus_of(words, coded, vars(options))
     network.model.vqmodel.load_state_dict(checkpoints.weights(coder, "vq"))
