@@ -242,7 +242,7 @@ def test_half_precision_is_kept_only_where_vectors_stay_close(monkeypatch: pytes
 
     vectors = far.over(rows, forward, 8)
     assert far._half is None
-    assert (vectors == far.exact(rows, forward, 8)).all()
+    assert (vectors == far.over(rows, forward, 8, exact=True)).all()
 
 
 def test_closeness_is_a_cosine() -> None:

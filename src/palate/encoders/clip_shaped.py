@@ -81,7 +81,8 @@ class ClipShaped:
         order = np.argsort([len(text) for text in words], kind="stable")
         vectors = np.empty((len(words), self.dim), dtype=np.float32)
         with quietly():
-            vectors[order] = self._runner.exact([words[place] for place in order], self._read, self.dim)
+            ordered = [words[place] for place in order]
+            vectors[order] = self._runner.over(ordered, self._read, self.dim, exact=True)
         return vectors
 
     def cut(self, words: Sequence[str]) -> list[bool]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
@@ -48,17 +47,26 @@ class Runner:
         self._settled = self._half is None
 
     def over(
-        self, items: Sequence[Item], forward: Callable[[Sequence[Item]], torch.Tensor], dim: int, *, times: int = 1
+        self,
+        items: Sequence[Item],
+        forward: Callable[[Sequence[Item]], torch.Tensor],
+        dim: int,
+        *,
+        exact: bool = False,
     ) -> Vectors:
-        """Unit vectors of all items; `forward` answers (n, dim) for a part of them. Out of memory, parts are halved."""
+        """Unit vectors of all items; `forward` answers (n, dim) for a part of them. Out of memory, parts are halved.
+
+        `exact` is float32 whatever the precision: for words, which are cheap, and more at once than pictures.
+        """
         import torch
 
         rows: list[Vectors] = []
         start = 0
         while start < len(items):
-            part = items[start : start + self.batch * times]
+            part = items[start : start + self.batch * (WORDS_A_PICTURE if exact else 1)]
             try:
-                rows.append(unit_vectors(self._close(part, forward), dim))
+                found = self._run(part, forward, None) if exact else self._close(part, forward)
+                rows.append(unit_vectors(found, dim))
             except (MemoryError, torch.OutOfMemoryError):
                 if self.batch == 1:
                     raise PalateError("out_of_memory", "this machine's memory is too small for this network") from None
@@ -66,11 +74,6 @@ class Runner:
                 continue
             start += len(part)
         return np.concatenate(rows) if rows else np.zeros((0, dim), dtype=np.float32)
-
-    def exact(self, items: Sequence[Item], forward: Callable[[Sequence[Item]], torch.Tensor], dim: int) -> Vectors:
-        """`over` in float32 whatever the precision: for words, which are cheap, and more at once than pictures."""
-        with self._without_half():
-            return self.over(items, forward, dim, times=WORDS_A_PICTURE)
 
     def _close(self, part: Sequence[Item], forward: Callable[[Sequence[Item]], torch.Tensor]) -> NDArray[np.float32]:
         if not self._settled:
@@ -90,15 +93,6 @@ class Runner:
         with torch.inference_mode(), torch.autocast(kind, dtype=half, enabled=half is not None):
             array: NDArray[np.float32] = forward(part).float().cpu().numpy()
         return array
-
-    @contextmanager
-    def _without_half(self) -> Iterator[None]:
-        half, settled = self._half, self._settled
-        self._half, self._settled = None, True
-        try:
-            yield
-        finally:
-            self._half, self._settled = half, settled
 
 
 def close(plain: NDArray[np.float32], half: NDArray[np.float32]) -> bool:
