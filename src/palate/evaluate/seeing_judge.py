@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from palate.errors import PalateError
 from palate.evaluate.intervals import bootstrap
 from palate.evaluate.judging import read_rows
 from palate.evaluate.report import Metric
-from palate.generators.endpoints import Endpoint, message_in
+from palate.generators.endpoints import Endpoint
 from palate.metrics.battles import agreement
-from palate.writers.captioners import content_of, data_address
+from palate.writers.captioners import shown_and_asked
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,20 +49,11 @@ class SeeingJudge:
     key: str | None = None
 
     def __call__(self, example: Image.Image, options: Sequence[Image.Image]) -> int:
-        shown = [{"type": "image_url", "image_url": {"url": data_address(picture)}} for picture in (example, *options)]
-        content: list[dict[str, Any]] = [{"type": "text", "text": ASKED.format(count=len(options))}, *shown]
-        body = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": content}],
-            "max_tokens": MOST_TOKENS,
-            "temperature": 0,
-        }
         plain = self.address.rstrip("/").removesuffix("/v1")
         with Endpoint(self.model, plain, key=self.key, seconds=ANSWER_SECONDS, largest=LARGEST_REPLY) as endpoint:
-            answer = endpoint.post_json("/v1/chat/completions", body)
-        if said := message_in(answer):
-            raise PalateError("judge_failed", said)
-        return place_in(content_of(answer), len(options))
+            asked = ASKED.format(count=len(options))
+            said = shown_and_asked(endpoint, self.model, (example, *options), asked, tokens=MOST_TOKENS)
+        return place_in(said, len(options))
 
 
 def place_in(text: str, most: int) -> int:

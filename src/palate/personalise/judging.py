@@ -10,18 +10,17 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
-from palate.generators.endpoints import Endpoint, message_in
+from palate.generators.endpoints import Endpoint
 from palate.personalise.histories import Collection, Window
 from palate.personalise.rewards import Floats
 from palate.personalise.scorers import PAPER
-from palate.writers.captioners import content_of, data_address
+from palate.writers.captioners import shown_and_asked
 from palate.writers.protocol import Captioner
 
 ANSWER_SECONDS = 60.0
@@ -68,20 +67,8 @@ class ServerJudge:
 
     def _one(self, endpoint: Endpoint, picture: Image.Image, window: Window) -> float:
         liked = json.dumps([self.collection.items[item].words for item in window.history])
-        content: list[dict[str, Any]] = [
-            {"type": "text", "text": ASKED.format(liked=liked)},
-            {"type": "image_url", "image_url": {"url": data_address(picture)}},
-        ]
-        body = {
-            "model": self.model,
-            "messages": [{"role": "user", "content": content}],
-            "max_tokens": MOST_TOKENS,
-            "temperature": 0,
-        }
-        answer = endpoint.post_json("/v1/chat/completions", body)
-        if said := message_in(answer):
-            raise PalateError("judge_failed", said)
-        return number_in(content_of(answer))
+        asked = ASKED.format(liked=liked)
+        return number_in(shown_and_asked(endpoint, self.model, [picture], asked, tokens=MOST_TOKENS))
 
 
 def number_in(text: str) -> float:

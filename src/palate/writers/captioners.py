@@ -137,26 +137,29 @@ class ChatCaptioner:
 
     def _one(self, picture: Image.Image) -> tuple[str, str | None]:
         """(caption, None), or ("", why there is none)."""
-        content = [
-            {"type": "text", "text": ASKED},
-            {"type": "image_url", "image_url": {"url": data_address(picture)}},
-        ]
-        body = {
-            "model": self._model,
-            "messages": [{"role": "user", "content": content}],
-            "max_tokens": 4 * MOST_TOKENS,
-            "temperature": 0,
-        }
         try:
-            answer = self._endpoint.post_json("/v1/chat/completions", body)
+            said = shown_and_asked(self._endpoint, self._model, [picture], ASKED, tokens=4 * MOST_TOKENS)
         except PalateError as error:
             return "", error.message
-        if said := message_in(answer):
-            return "", said
-        text = clean(content_of(answer))
+        text = clean(said)
         if text.lower().replace("’", "'").startswith(REFUSALS):
             return "", f"it refused: {text[:80]}"
         return text, None
+
+
+def shown_and_asked(endpoint: Endpoint, model: str, pictures: Sequence[Image.Image], words: str, *, tokens: int) -> str:
+    """What a vision-language model answers to words with pictures after them, in so many tokens, always the same."""
+    shown = [{"type": "image_url", "image_url": {"url": data_address(picture)}} for picture in pictures]
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": words}, *shown]}],
+        "max_tokens": tokens,
+        "temperature": 0,
+    }
+    answer = endpoint.post_json("/v1/chat/completions", body)
+    if said := message_in(answer):
+        raise PalateError("not_answered", said)
+    return content_of(answer)
 
 
 def content_of(answer: object) -> str:
