@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from palate.catalogue import pictures
-from palate.converse.differences import Drawn, difference, thing_and_look
+from palate.converse.differences import Drawings, difference, thing_and_look
 from palate.converse.state import Change
 from palate.converse.talking import Conversing
 from palate.converse.tools import DIFFERENCE
@@ -16,10 +16,10 @@ from palate.studio import Studio
 AXES = ("cat", "sun", "key", "filled", "thin", "red", "one", "other")
 
 
-def drawn(*rows: tuple[str, str]) -> Drawn:
+def drawn(*rows: tuple[str, str]) -> Drawings:
     """The sum of the axes that a model's name and its words name."""
     vectors = [[float(axis in f"{model} {text}".split()) for axis in AXES] for model, text in rows]
-    return Drawn(np.array(vectors, np.float32), [model for model, _ in rows], [text for _, text in rows])
+    return Drawings(np.array(vectors, np.float32), [model for model, _ in rows], [text for _, text in rows])
 
 
 def axis(**parts: float) -> list[float]:

@@ -10,19 +10,19 @@ import pytest
 
 from palate.errors import PalateError
 from palate.evaluate.page import unnamed
-from palate.evaluate.picture_sets import Drawn, evaluate_pictures, read_training
+from palate.evaluate.picture_sets import PictureSet, evaluate_pictures, read_training
 
 PROMPTS, MODELS, WIDE = 30, 4, 8
 
 
-def world(shift: float = 0.0) -> Drawn:
+def world(shift: float = 0.0) -> PictureSet:
     """Each picture is its prompt's vector and noise; the last model's are all moved one way."""
     rng = np.random.default_rng(0)
     words = rng.normal(size=(PROMPTS, WIDE))
     model, prompt = np.tile(np.arange(MODELS), PROMPTS), np.repeat(np.arange(PROMPTS), MODELS)
     pictures = words[prompt] + 0.3 * rng.normal(size=(PROMPTS * MODELS, WIDE))
     pictures[model == MODELS - 1, 0] += shift
-    return Drawn("made", tuple("abcd"), model, prompt, pictures, words[prompt])
+    return PictureSet("made", tuple("abcd"), model, prompt, pictures, words[prompt])
 
 
 def test_the_odd_model_is_furthest_and_like_ones_are_at_the_floor(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_pictures_drawn_from_memory_are_told_from_fresh_ones() -> None:
     training = rng.normal(size=(200, WIDE))
     copies = world()
     rows = training[:100][np.arange(len(copies.pictures)) % 100] + 1e-3
-    drawn = Drawn("made", copies.models, copies.model, copies.prompt, rows, copies.words)
+    drawn = PictureSet("made", copies.models, copies.model, copies.prompt, rows, copies.words)
     report = evaluate_pictures(drawn, models=MODELS, training=training)
     assert report.metrics["drawn/copied"].value == 1.0
     assert report.metrics["held-out/copied"].value < 0.75
@@ -76,5 +76,5 @@ def test_what_was_trained_on_is_read_from_a_file_of_ones_own(tmp_path: Path) -> 
 def test_too_few_pictures_are_an_error() -> None:
     few = world()
     with pytest.raises(PalateError, match="pictures each"):
-        part = Drawn("made", few.models, few.model[:12], few.prompt[:12], few.pictures[:12], few.words[:12])
+        part = PictureSet("made", few.models, few.model[:12], few.prompt[:12], few.pictures[:12], few.words[:12])
         evaluate_pictures(part, models=2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from palate.find.drawn import Drawn, tabulate
+from palate.find.cells import Cells, tabulate
 from palate.find.scores import clip_score, mcos, norm_clip, norm_mcos
 from palate.find.specification import Specifications
 from palate.find.unseen import Nearness, cell_worths, fit_nearness, held_out, predict
@@ -99,7 +99,7 @@ def test_new_words_are_answered_by_the_models_that_drew_their_like() -> None:
 
 def test_the_lean_carries_scores_towards_the_new_words() -> None:
     # Both models drew the same words equally well; one leans to the second axis, the other away from it.
-    drawn = Drawn(
+    drawn = Cells(
         model_ids=("towards", "away"),
         prompt_ids=("p",),
         words=np.array([[1.0, 0.0]], dtype=np.float32),
@@ -169,7 +169,7 @@ def test_a_cells_worth_is_what_the_score_loses_without_it() -> None:
     assert drawn.prompt[best[0][0]] % 2 == 0
 
 
-def _doubt_share(drawn: Drawn, words: NDArray[np.float32], how: Nearness, model: int) -> float:
+def _doubt_share(drawn: Cells, words: NDArray[np.float32], how: Nearness, model: int) -> float:
     """What share of a model's predicted score is the mean of all."""
     near = predict(drawn, np.where(drawn.model == model, 1.0, -1.0), words[None], how)[0, model]
     mean = float(np.where(drawn.model == model, 1.0, -1.0).mean())

@@ -9,7 +9,7 @@ import pytest
 
 from palate.errors import PalateError
 from palate.steer.dividing import by_things
-from palate.steer.drawn import DrawnBank, bank_in
+from palate.steer.drawn_bank import DrawnBank, bank_in
 from palate.taste.space import taste_space
 
 

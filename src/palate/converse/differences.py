@@ -34,7 +34,7 @@ FEWEST_THINGS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class Drawings:
     """Pictures, (n, d) of unit length, who drew each, and for which words."""
 
     vectors: Vectors
@@ -53,7 +53,7 @@ def _words(text: str) -> Words:
     return frozenset(re.findall(r"[a-z0-9]+", text.lower())) - SMALL
 
 
-def difference(drawn: Drawn, change: Change, *, before: str = "") -> Vectors | None:
+def difference(drawn: Drawings, change: Change, *, before: str = "") -> Vectors | None:
     """(d,) the mean over things of v(thing so) - v(thing before), not of unit length; None where it is not known.
 
     `before` are the words that the picture was drawn for: from a thin house to a filled one is another way than from
@@ -77,7 +77,7 @@ def difference(drawn: Drawn, change: Change, *, before: str = "") -> Vectors | N
     return None
 
 
-def _means(drawn: Drawn, asked: Words) -> dict[tuple[str, Words, Words], Vectors]:
+def _means(drawn: Drawings, asked: Words) -> dict[tuple[str, Words, Words], Vectors]:
     """The mean picture of each model, thing and look."""
     read = {text: thing_and_look(text, asked) for text in set(drawn.texts)}
     rows: dict[tuple[str, Words, Words], list[int]] = defaultdict(list)

@@ -23,7 +23,7 @@ from palate.catalogue.records import Drawing, Model
 from palate.converse.changes import direction
 from palate.converse.composing import unit
 from palate.converse.differences import difference
-from palate.converse.drawn import drawing_of, drawn_by
+from palate.converse.drawings import drawing_of, drawn_by
 from palate.converse.eliciting import ATTRIBUTES, best_question, first_belief, read
 from palate.converse.grounding import harmless, quoting
 from palate.converse.making import Making, Slate, slate_of

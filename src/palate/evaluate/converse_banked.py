@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from palate.converse.changes import OPPOSITE, direction
 from palate.converse.composing import arithmetic, fit_combiner, unit
-from palate.converse.differences import Drawn, difference
+from palate.converse.differences import Drawings, difference
 from palate.converse.state import Change
 from palate.converse.tools import DIFFERENCE, STRENGTH, WORDS_SHARE
 from palate.evaluate.converse_composed import AT, Ranks, Vectors, recall_table, recalls
@@ -153,7 +153,7 @@ def as_the_talk_does(pictures: Pictures, asked: Asked, things: Sequence[str]) ->
             rows = {place: pictures.of(case.model, *place) for place in pictures.places if place[0] in things}
             texts = [f"{look} {thing}" for (thing, look), own in rows.items() for _ in own]
             there = pictures.vectors[[row for own in rows.values() for row in own]]
-            kept[key] = difference(Drawn(there, [""] * len(texts), texts), _change(case.said), before=case.before)
+            kept[key] = difference(Drawings(there, [""] * len(texts), texts), _change(case.said), before=case.before)
     moved = [kept[case.model, case.before, case.said] for case in asked.cases]
     ways = [
         STRENGTH * guess if own is None else DIFFERENCE * own for own, guess in zip(moved, asked.guessed, strict=True)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.converse.eliciting import Attributes, after, best_question, first_belief, learned_reader, without
-from palate.evaluate.converse_sets import DEFAULT_SETS, Drawn, Sets, load_sets, part_of, share
+from palate.evaluate.converse_sets import DEFAULT_SETS, Sets, Shown, load_sets, part_of, share
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric, Report, write_run
 
@@ -59,7 +59,7 @@ class Goal:
     candidates: tuple[int, ...]
 
 
-def truth(row: Drawn) -> frozenset[str]:
+def truth(row: Shown) -> frozenset[str]:
     """Which attributes a picture has, by its set's kind and its name."""
     if row.set in COLOURFUL:
         return frozenset(("colourful", COLOURFUL[row.set]))
@@ -70,14 +70,14 @@ def truth(row: Drawn) -> frozenset[str]:
     )
 
 
-def says(goal: Drawn, pair: tuple[str, str]) -> bool | None:
+def says(goal: Shown, pair: tuple[str, str]) -> bool | None:
     """The person's answer to "more X or more Y?"; None where the goal has neither or both."""
     own = truth(goal)
     first, second = pair[0] in own, pair[1] in own
     return first if first != second else None
 
 
-def criticises(goal: Drawn, shown: Drawn, said: set[int]) -> tuple[int, bool] | None:
+def criticises(goal: Shown, shown: Shown, said: set[int]) -> tuple[int, bool] | None:
     """The first attribute, not said yet, in which the shown picture differs from the goal: its number, and more."""
     for at, pair in enumerate(PAIRS):
         wanted, there = says(goal, pair), says(shown, pair)

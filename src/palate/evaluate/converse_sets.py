@@ -36,7 +36,7 @@ DEFAULT_SETS = ("noto", "fluent-emoji-flat", "fluent-emoji", "tabler", "ph", "mi
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Shown:
     """What one picture shows, and how, by its name."""
 
     set: str
@@ -48,7 +48,7 @@ class Drawn:
 class Sets:
     """All pictures of some sets, and their unit vectors (n, d)."""
 
-    rows: tuple[Drawn, ...]
+    rows: tuple[Shown, ...]
     vectors: Vectors
 
     @property
@@ -60,18 +60,18 @@ class Sets:
         return found
 
 
-def drawn(set_: str, name: str, variant: str) -> Drawn:
+def drawn(set_: str, name: str, variant: str) -> Shown:
     """`bell-ringing-filled` -> bell ringing, filled."""
     words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
     look = {LOOKS[word] for word in re.split(r"[^a-z0-9]+", variant.lower()) if word in LOOKS}
     while len(words) > 1 and words[-1] in TRAILING:
         look.add(LOOKS[words.pop()])
-    return Drawn(set_, tuple(words), frozenset(look))
+    return Shown(set_, tuple(words), frozenset(look))
 
 
 def load_sets(folder: Path, names: Sequence[str], encoder: Encoder, cache: Path) -> Sets:
     """The sets that were named; vectors are kept in `cache`, since encoding takes minutes."""
-    rows: list[Drawn] = []
+    rows: list[Shown] = []
     parts: list[Vectors] = []
     for name in names:
         described = folder / f"{name}.jsonl"

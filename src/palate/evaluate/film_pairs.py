@@ -30,7 +30,7 @@ class Drawing:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class PeoplesPairs:
     """Of everybody: pairs among history films, pairs among the other films, and pairs among all of them."""
 
     history: Pairs
@@ -38,7 +38,7 @@ class Drawn:
     everything: Pairs
 
 
-def pairs_of_people(films: Films, drawing: Drawing) -> Drawn:
+def pairs_of_people(films: Films, drawing: Drawing) -> PeoplesPairs:
     """No film of a person is on both sides of history and tests."""
     rng = np.random.default_rng(drawing.seed)
     history: list[Indices] = []
@@ -53,7 +53,7 @@ def pairs_of_people(films: Films, drawing: Drawing) -> Drawn:
         tests.append(_pairs(films, shuffled[half:], drawing.asked, rng))
         learned = min(round(drawing.learned * len(mine)), drawing.most_known)
         everything.append(_pairs(films, shuffled, learned, rng))
-    return Drawn(_joined(history), _joined(tests), _joined(everything))
+    return PeoplesPairs(_joined(history), _joined(tests), _joined(everything))
 
 
 def _pairs(films: Films, rows: Indices, most: int, rng: np.random.Generator) -> Indices:

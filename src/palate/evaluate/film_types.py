@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.evaluate.film_pairs import Drawing, Drawn, pairs_of_people
+from palate.evaluate.film_pairs import Drawing, PeoplesPairs, pairs_of_people
 from palate.evaluate.films import Vectors, film_vectors
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric
@@ -67,7 +67,7 @@ def split_people(films: Films, design: Design) -> tuple[Indices, list[Indices]]:
     return order[:own], [np.sort(part) for part in np.array_split(order[own:], design.folds)]
 
 
-def answer(films: Films, drawn: Drawn, tested: Indices, design: Design) -> Answers:
+def answer(films: Films, drawn: PeoplesPairs, tested: Indices, design: Design) -> Answers:
     """What is said of the `tested` people's pairs by what all the others taught."""
     training = np.ones(films.people, dtype=bool)
     training[tested] = False

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.report import Metric
-from palate.find.drawn import Drawn
+from palate.find.cells import Cells
 from palate.find.scores import GEMREC_WEIGHTS, clip_score, gre_score, mcos, norm_clip, norm_mcos, norm_pop, unit
 from palate.find.specification import Specifications
 from palate.find.unseen import predict
@@ -189,7 +189,7 @@ def _hidden_models(hub: Hub, known: Indices, asked: Indices, rng: np.random.Gene
     }
 
 
-def _means_of(drawn: Drawn, hub: Hub, models: Indices) -> Floats:
+def _means_of(drawn: Cells, hub: Hub, models: Indices) -> Floats:
     """Each model's mean GRE-Score over what it drew."""
     scores = gre_score(drawn.norm_clip, drawn.norm_mcos, hub.popularity[drawn.model])
     size = len(hub.model_ids)

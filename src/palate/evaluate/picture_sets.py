@@ -37,7 +37,7 @@ SAFE = re.compile(r"[^\w]+")
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class PictureSet:
     """R pictures: who drew each, for which prompt, its features (R, d) and its words' (R, d; zero where unknown)."""
 
     name: str
@@ -49,14 +49,14 @@ class Drawn:
     ids: tuple[str, ...] = ()
 
 
-def of_gemrec(folder: Path) -> Drawn:
+def of_gemrec(folder: Path) -> PictureSet:
     from palate.importers.gemrec import read_gemrec
 
     features = read_gemrec(folder).features
     if features is None:
         raise PalateError("features_missing", "this needs ready CLIP features", about=str(folder))
     prompts, models, wide = features.pictures.shape
-    return Drawn(
+    return PictureSet(
         "gemrec",
         features.model_ids,
         np.tile(np.arange(models), prompts),
@@ -66,7 +66,7 @@ def of_gemrec(folder: Path) -> Drawn:
     )
 
 
-def of_home(home: Home, encoder: str) -> Drawn:
+def of_home(home: Home, encoder: str) -> PictureSet:
     from palate.find.loading import load_specifications
     from palate.find.requirement import space_of_home
 
@@ -74,7 +74,7 @@ def of_home(home: Home, encoder: str) -> Drawn:
     with home.read() as connection:
         known, models = load_specifications(connection, space)
     prompt = np.unique(np.array([str(id) for id in known.prompt_ids]), return_inverse=True)[1]
-    return Drawn(
+    return PictureSet(
         "hub",
         tuple(model.name for model in models),
         known.model_index,
@@ -85,7 +85,7 @@ def of_home(home: Home, encoder: str) -> Drawn:
     )
 
 
-def compared(drawn: Drawn, most: int, seed: int) -> tuple[dict[str, Metric], list[dict[str, Any]]]:
+def compared(drawn: PictureSet, most: int, seed: int) -> tuple[dict[str, Metric], list[dict[str, Any]]]:
     """Metrics over at most `most` models, by chance, and a row a model."""
     rng = np.random.default_rng(seed)
     able = [m for m in range(len(drawn.models)) if (drawn.model == m).sum() >= FEWEST]
@@ -107,7 +107,7 @@ def compared(drawn: Drawn, most: int, seed: int) -> tuple[dict[str, Metric], lis
     return {name: bootstrap(each, seed=seed) for name, each in values.items()}, rows
 
 
-def _others(drawn: Drawn, own: Indices, rng: np.random.Generator) -> Indices:
+def _others(drawn: PictureSet, own: Indices, rng: np.random.Generator) -> Indices:
     """For each picture, one of another model for the same prompt; of any prompt where nobody else drew it."""
     model = drawn.model[own[0]]
     found = []
@@ -117,7 +117,7 @@ def _others(drawn: Drawn, own: Indices, rng: np.random.Generator) -> Indices:
     return np.array(found, dtype=np.intp)
 
 
-def apart(drawn: Drawn, real: Indices, made: Indices) -> dict[str, float]:
+def apart(drawn: PictureSet, real: Indices, made: Indices) -> dict[str, float]:
     """How far the pictures `made` are from those taken as `real`."""
     x, y = drawn.pictures[real], drawn.pictures[made]
     near = neighbours(x, y, min(NEAR, len(x) - 1, len(y) - 1))
@@ -132,7 +132,7 @@ def apart(drawn: Drawn, real: Indices, made: Indices) -> dict[str, float]:
     }
 
 
-def alone(drawn: Drawn, rows: Indices) -> dict[str, float]:
+def alone(drawn: PictureSet, rows: Indices) -> dict[str, float]:
     """What a set of pictures is by itself."""
     said = np.abs(drawn.words[rows]).sum(axis=1) > 0
     found = {"vendi": vendi(drawn.pictures[rows])}
@@ -141,7 +141,7 @@ def alone(drawn: Drawn, rows: Indices) -> dict[str, float]:
     return found
 
 
-def save_pictures(home: Home, settings: Settings, drawn: Drawn, out: Path) -> int:
+def save_pictures(home: Home, settings: Settings, drawn: PictureSet, out: Path) -> int:
     """Small copies of one picture of each of some models, for the report; those without a file are drawn again."""
     from palate.safety.pictures import open_picture
     from palate.specify.again import look
@@ -161,7 +161,7 @@ def save_pictures(home: Home, settings: Settings, drawn: Drawn, out: Path) -> in
     return len(files)
 
 
-def memorised(drawn: Drawn, training: Floats, held_out: Floats, seed: int) -> dict[str, Metric]:
+def memorised(drawn: PictureSet, training: Floats, held_out: Floats, seed: int) -> dict[str, Metric]:
     """Copies among what was drawn, beside those that pictures nobody trained on would seem to be."""
     return {
         "drawn/copied": bootstrap(copied(drawn.pictures, training).astype(float), seed=seed),
@@ -191,7 +191,7 @@ def _short(found: Mapping[str, float]) -> dict[str, float]:
 
 
 def evaluate_pictures(
-    drawn: Drawn, *, models: int, seed: int = 0, out: Path | None = None, training: Floats | None = None
+    drawn: PictureSet, *, models: int, seed: int = 0, out: Path | None = None, training: Floats | None = None
 ) -> Report:
     """`training`: vectors, half of them of what the models were trained on, then of as many that they were not."""
     began = time.perf_counter()

@@ -24,11 +24,13 @@ from palate.metrics import recommending as measures
 from palate.metrics.cost import Cost, costing, megabytes, parameters
 from palate.recommend import keeping
 from palate.recommend.histories import Items, Scores, counts_of
+from palate.recommend.learned import Learned
 from palate.recommend.methods import Content, Method, chosen
 from palate.recommend.popularity import Popularity
 from palate.recommend.protocol import Recommender
 from palate.recommend.semanticids import by_company
 from palate.recommend.slates import Slates
+from palate.recommend.stopping import Stopping
 
 SCENARIO = "recommend"
 DEPTHS = (10, 20)
@@ -113,12 +115,12 @@ def train(path: Path, name: str, out: Path, content: Path | None = None) -> dict
     split = read_interactions(path)
     best = tuned(method, split, content_of(path, split, content))
     facts = {"data": split.name, f"valid ndcg@{TUNED_ON}": best.score, "train s": round(best.cost.seconds, 2)}
-    keeping.save(best.recommender, out, method=method.name, settings=best.settings, items=split.items, **facts)
+    keeping.save(best.recommender, out, method=method.name, settings=best.reached, items=split.items, **facts)
     return {
         "method": method.name,
         "items": split.items,
         "people": len(split.train),
-        **best.settings,
+        **best.reached,
         **facts,
         "in": str(out),
     }
@@ -132,6 +134,13 @@ class Tuned:
     settings: Mapping[str, Any]
     score: float
     cost: Cost
+    epochs: int | None = None
+    """That were enough, where it learned in epochs."""
+
+    @property
+    def reached(self) -> Mapping[str, Any]:
+        """The settings, with those epochs."""
+        return self.settings if self.epochs is None else {**self.settings, "epochs": self.epochs}
 
 
 def tuned(method: Method, split: Split, content: Content, kept: Kept | None = None, seed: int = 0) -> Tuned:
@@ -156,11 +165,23 @@ def tuned(method: Method, split: Split, content: Content, kept: Kept | None = No
 
 
 def _fitted(method: Method, settings: Mapping[str, Any], split: Split, content: Content) -> Tuned:
+    recommender = method.made(settings, content)
+
+    def judged() -> float:
+        _, hits, wanted = lists_of(recommender, split.train, split.train, split.valid)
+        return round(float(measures.ndcg(hits, wanted, TUNED_ON).mean()), 5)
+
+    if not isinstance(recommender, Learned):
+        with costing() as cost:
+            recommender.fit(split.train, split.items)
+        return Tuned(recommender, settings, judged(), cost)
+    recommender.after = stopping = Stopping(recommender, judged)
     with costing() as cost:
-        recommender = method.made(settings, content).fit(split.train, split.items)
-    _, hits, wanted = lists_of(recommender, split.train, split.train, split.valid)
-    score = round(float(measures.ndcg(hits, wanted, TUNED_ON).mean()), 5)
-    return Tuned(recommender, settings, score, cost)
+        recommender.fit(split.train, split.items)
+    recommender.after = None
+    stopping.keep_best()
+    spent = Cost(cost.seconds - stopping.cost.seconds, cost.cpu_seconds - stopping.cost.cpu_seconds)
+    return Tuned(recommender, settings, judged(), spent, stopping.epochs)
 
 
 def trial_of(method: Method, split: Split, content: Content, kept: Kept | None = None, seed: int = 0) -> Trial:
@@ -170,7 +191,7 @@ def trial_of(method: Method, split: Split, content: Content, kept: Kept | None =
     best = tuned(method, split, content, kept, seed)
     lists, hits, wanted = lists_of(best.recommender, split.given, split.known, split.test)
     state = best.recommender.state()
-    trial = Trial(best.settings, best.score)
+    trial = Trial(best.reached, best.score)
     for k in DEPTHS:
         trial.of_people |= {
             f"ndcg@{k}": measures.ndcg(hits, wanted, k),

@@ -23,7 +23,7 @@ from palate.evaluate.steering_stages import Stages, stages_of
 from palate.evaluate.steering_worlds import World, bank_named, pocket_drawing, world
 from palate.steer.bank import Bank
 from palate.steer.dividing import by_things
-from palate.steer.drawn import DrawnBank
+from palate.steer.drawn_bank import DrawnBank
 from palate.steer.foreseeing import foreseeing
 from palate.steer.recording import record
 from palate.steer.redrawing import Redrawn

@@ -10,7 +10,7 @@ import numpy as np
 from palate.errors import PalateError
 from palate.evaluate.steering_stages import Arrays, Stages
 from palate.steer.bank import Bank, MadeBank
-from palate.steer.drawn import drawn_bank
+from palate.steer.drawn_bank import drawn_bank
 from palate.steer.foreseeing import foresight
 from palate.steer.recording import learned, nothing_known, record
 from palate.steer.redrawing import Draw

@@ -17,7 +17,7 @@ from palate.catalogue.home import Home
 from palate.catalogue.records import Model, Prompt
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
-from palate.find.drawn import Drawn, tabulate
+from palate.find.cells import Cells, tabulate
 from palate.find.loading import load_specifications
 from palate.find.scores import norm_pop
 
@@ -129,7 +129,7 @@ def _prompt_row(id: str, prompt: Prompt, numbers: _Numbers, seeds: Mapping[tuple
 
 
 def _book_rows(
-    drawn: Drawn,
+    drawn: Cells,
     models: Sequence[Model],
     prompts: Mapping[str, Prompt],
     pictures: Sequence[str],

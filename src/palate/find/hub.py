@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from palate.catalogue.home import Home
 from palate.catalogue.records import Model
 from palate.catalogue.vectors import Space
-from palate.find.drawn import tabulate
+from palate.find.cells import tabulate
 from palate.find.evidence import fit_scale
 from palate.find.loading import load_specifications
 from palate.find.scores import Weights, norm_pop

@@ -19,7 +19,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.find.drawn import Drawn
+from palate.find.cells import Cells
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def nearness_weights(words: NDArray[np.float32], drawn: NDArray[np.float32], how
     return _weights((words @ drawn.T).astype(np.float64), how)
 
 
-def predict(drawn: Drawn, scores: Floats, words: NDArray[np.float32], how: Nearness) -> Floats:
+def predict(drawn: Cells, scores: Floats, words: NDArray[np.float32], how: Nearness) -> Floats:
     """The equation above: (B, M) from the cells' scores (C,) for words (B, d). A model without cells gets the mean."""
     if not len(scores):
         return np.full((len(words), len(drawn.model_ids)), np.nan)
@@ -62,7 +62,7 @@ def predict(drawn: Drawn, scores: Floats, words: NDArray[np.float32], how: Nearn
     return expected
 
 
-def cell_worths(drawn: Drawn, scores: Floats, words: NDArray[np.float32], how: Nearness) -> Floats:
+def cell_worths(drawn: Cells, scores: Floats, words: NDArray[np.float32], how: Nearness) -> Floats:
     """(C,) how much each cell holds up its model's predicted score for words (d,): it, minus it without the cell."""
     weights = nearness_weights(words[None], drawn.words, how)
     carried = scores - scores.mean() + (how.lean * _leaning(drawn, words[None], weights)[0] if how.lean else 0.0)
@@ -75,7 +75,7 @@ def cell_worths(drawn: Drawn, scores: Floats, words: NDArray[np.float32], how: N
     return worth
 
 
-def fit_nearness(drawn: Drawn, scores: Floats, *, leans: bool) -> Nearness:
+def fit_nearness(drawn: Cells, scores: Floats, *, leans: bool) -> Nearness:
     """The settings whose leave-one-prompt-out predictions on the hub are nearest to what was drawn.
 
     Each prompt that at least two models drew is predicted from the others (near-duplicates left out with it); what
@@ -95,7 +95,7 @@ def fit_nearness(drawn: Drawn, scores: Floats, *, leans: bool) -> Nearness:
     return best
 
 
-def held_out(drawn: Drawn, scores: Floats, how: Nearness) -> tuple[NDArray[np.intp], Floats]:
+def held_out(drawn: Cells, scores: Floats, how: Nearness) -> tuple[NDArray[np.intp], Floats]:
     """Prompts of the hub (n,), and the predictions (n, M) had nobody drawn them or a near-duplicate of them."""
     asked = _examples(drawn)
     likeness = (drawn.words[asked] @ drawn.words.T).astype(np.float64)
@@ -105,14 +105,14 @@ def held_out(drawn: Drawn, scores: Floats, how: Nearness) -> tuple[NDArray[np.in
     return asked, scores.mean() + _by_model(drawn, cells * carried) / (_by_model(drawn, cells) + how.doubt)
 
 
-def _examples(drawn: Drawn) -> NDArray[np.intp]:
+def _examples(drawn: Cells) -> NDArray[np.intp]:
     """Up to `MOST_PROMPTS` prompts that several models drew, spread evenly over the hub."""
     several = np.flatnonzero(drawn.drawn_by >= 2)
     return several[np.linspace(0, len(several) - 1, min(len(several), MOST_PROMPTS)).astype(np.intp)]
 
 
 def _left_out(
-    drawn: Drawn, scores: Floats, asked: NDArray[np.intp], *, leans: bool
+    drawn: Cells, scores: Floats, asked: NDArray[np.intp], *, leans: bool
 ) -> Iterator[tuple[Nearness, Floats, Floats, Floats]]:
     """For every setting: neighbour means, leanings and truths of the asked prompts' cells, centred by prompt."""
     likeness = (drawn.words[asked] @ drawn.words.T).astype(np.float64)
@@ -158,7 +158,7 @@ def _weights(likeness: Floats, how: Nearness, hidden: NDArray[np.bool_] | None =
     return weights
 
 
-def _leaning(drawn: Drawn, words: NDArray[np.float32], weights: Floats) -> Floats:
+def _leaning(drawn: Cells, words: NDArray[np.float32], weights: Floats) -> Floats:
     """<t - t', r> of every cell, (B, C)."""
     total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     usual = (weights @ drawn.words.astype(np.float64)) / total
@@ -166,7 +166,7 @@ def _leaning(drawn: Drawn, words: NDArray[np.float32], weights: Floats) -> Float
     return leaning
 
 
-def _by_model(drawn: Drawn, cells: Floats) -> Floats:
+def _by_model(drawn: Cells, cells: Floats) -> Floats:
     """(B, C) summed over each model's cells: (B, M)."""
     summed = np.empty((len(cells), len(drawn.model_ids)))
     for at, row in enumerate(cells):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.find.drawn import Drawn, tabulate
+from palate.find.cells import Cells, tabulate
 from palate.find.evidence import fit_scale
 from palate.find.scores import GEMREC_WEIGHTS, Weights, gre_score, norm_pop
 from palate.find.specification import Specifications
@@ -22,7 +22,7 @@ PARTS = ("clip", "mcos", "popularity")
 class WordsHub:
     """A hub ready to be asked in words: what it drew, and how far its scores reach (learned from itself)."""
 
-    drawn: Drawn
+    drawn: Cells
     clip: Nearness
     mcos: Nearness
     popularity: Floats

@@ -15,7 +15,7 @@ from palate.catalogue import tables
 from palate.catalogue.database import arrival
 from palate.catalogue.pictures import SHARED
 from palate.catalogue.records import Model, Prompt
-from palate.find.drawn import Drawn
+from palate.find.cells import Cells
 from palate.find.filters import EXPLICIT, SUGGESTIVE, Filters, unsafe_words
 from palate.find.hub import Hub
 from palate.find.scores import Weights, gre_score
@@ -149,7 +149,7 @@ def _cell_scores(
     nothing = np.full((3, len(model)), np.nan)
     if hub is None or not model:
         return nothing[0], nothing[1], nothing[2]
-    drawn: Drawn = hub.words.drawn
+    drawn: Cells = hub.words.drawn
     gre = gre_score(drawn.norm_clip, drawn.norm_mcos, hub.words.popularity[drawn.model], weights)
     place = {
         (drawn.model_ids[m], drawn.prompt_ids[q]): cell

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from palate.errors import PalateError
-from palate.steer.drawn import DrawnBank, alike, expected, mapped_to_pictures
+from palate.steer.drawn_bank import DrawnBank, alike, expected, mapped_to_pictures
 from palate.taste.evidence import Rows
 
 

@@ -25,7 +25,7 @@ from palate.errors import PalateError
 from palate.find.loading import load_specifications
 from palate.importers.preferences import Preference
 from palate.steer.bank import Options
-from palate.steer.drawn import DrawnBank, bank_in
+from palate.steer.drawn_bank import DrawnBank, bank_in
 from palate.steer.foreseeing import foresight
 from palate.steer.learned import FOLDER, Learned
 from palate.steer.recording import evidence_of, known_from, record

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from palate.steer.bank import Options
-from palate.steer.drawn import DrawnBank
+from palate.steer.drawn_bank import DrawnBank
 from palate.taste.evidence import Floats, Rows
 from palate.taste.space import Vectors
 

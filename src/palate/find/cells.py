@@ -21,7 +21,7 @@ OWN_WEIGHT = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class Cells:
     """C cells in order of prompt then model; a cell is the mean of the pictures that one model drew for one prompt."""
 
     model_ids: tuple[str, ...]
@@ -55,7 +55,7 @@ class Drawn:
         return self.drawn_by >= min(FEW, max(len(self.model_ids), 1))
 
 
-def tabulate(specifications: Specifications) -> Drawn:
+def tabulate(specifications: Specifications) -> Cells:
     """Cells of every picture whose prompt is known. Several seeds of one model and prompt are averaged."""
     rows = np.flatnonzero(specifications.has_prompt)
     prompt_ids, first, prompt = _codes([specifications.prompt_ids[row] for row in rows])
@@ -72,7 +72,7 @@ def tabulate(specifications: Specifications) -> Drawn:
     clip = 100.0 * np.einsum("cd,cd->c", cell_pictures, words[cell_prompt].astype(np.float64))
     likeness = np.einsum("cd,cd->c", cell_pictures, _means(pictures, prompt, len(prompt_ids))[cell_prompt])
     complete = drawn_by >= min(FEW, max(models, 1))
-    return Drawn(
+    return Cells(
         model_ids=specifications.model_ids,
         prompt_ids=tuple(prompt_ids),
         words=words,

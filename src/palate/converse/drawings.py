@@ -11,7 +11,7 @@ import numpy as np
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Model
-from palate.converse.differences import Drawn
+from palate.converse.differences import Drawings
 from palate.find.hub import Hub
 from palate.importers.pocket import shipped
 from palate.specify.pocket import MARK
@@ -29,7 +29,7 @@ def drawing_of(home: Home, picture: str) -> tuple[str | None, str]:
     return next(credited, None), next(words, "")
 
 
-def drawn_by(home: Home, hub: Hub, models: Mapping[str, Model], model: str | None) -> Drawn:
+def drawn_by(home: Home, hub: Hub, models: Mapping[str, Model], model: str | None) -> Drawings:
     """By one model, or by all; the hub that ships has its bank, in which every model drew things in several looks."""
     if (home.folder / MARK).is_file():
         key = models[model].card.get("key") if model is not None and model in models else None
@@ -44,7 +44,7 @@ def drawn_by(home: Home, hub: Hub, models: Mapping[str, Model], model: str | Non
     with home.read() as connection:
         texts = picture_rows.prompts(connection, sorted(set(ids) - {""}))
     makers = [known.model_ids[known.model_index[at]] for at in rows]
-    return Drawn(known.pictures[rows], makers, [texts[id].text if id in texts else "" for id in ids])
+    return Drawings(known.pictures[rows], makers, [texts[id].text if id in texts else "" for id in ids])
 
 
 @cache
@@ -53,7 +53,7 @@ def _bank() -> Any:
 
 
 @cache
-def _in_bank(key: str | None) -> Drawn:
+def _in_bank(key: str | None) -> Drawings:
     """The bank's sound pictures by the model of this key, or by all."""
     bank = _bank()
     own = [at for at, name in enumerate(bank.models) if key in (None, name)]
@@ -61,4 +61,4 @@ def _in_bank(key: str | None) -> Drawn:
     rows = [at * len(texts) + place for at in own for place in range(len(texts))]
     sound = [row for row in rows if not bank.broken[row]]
     makers = [bank.models[row // len(texts)] for row in sound]
-    return Drawn(bank.vectors(sound), makers, [texts[row % len(texts)] for row in sound])
+    return Drawings(bank.vectors(sound), makers, [texts[row % len(texts)] for row in sound])

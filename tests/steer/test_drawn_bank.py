@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from palate.steer.bank import EACH
-from palate.steer.drawn import DrawnBank, alike, drawn_bank, expected
+from palate.steer.drawn_bank import DrawnBank, alike, drawn_bank, expected
 from palate.steer.recording import evidence_of, learned, nothing_known, record
 from palate.steer.redrawing import Redrawn
 from palate.steer.simulating import retold, unranked
