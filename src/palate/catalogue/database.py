@@ -12,10 +12,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Float, Table, create_engine, event, func, literal_column
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Executable,
+    Float,
+    Table,
+    create_engine,
+    event,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -243,21 +255,24 @@ def upsert(
 
     `changes` is given the row that was to be inserted, and answers column to new value.
     """
-    if not rows:
-        return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite_dialect.insert
-    statement = insert(table)
+    if rows:
+        statement = _upserting(connection.dialect.name, table, tuple(rows[0]), keep, changes)
+        given = [dict(row) for row in rows]
+        connection.execute(statement, given if len(given) > 1 else given[0])
+
+
+@lru_cache(maxsize=256)
+def _upserting(
+    dialect: str, table: Table, columns: tuple[str, ...], keep: bool, changes: Callable[[Any], dict[str, Any]] | None
+) -> Executable:
+    """Made once: to make one takes longer than to run it."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite_dialect.insert)(table)
     keys = [column.name for column in table.primary_key]
     if keep:
-        statement = statement.on_conflict_do_nothing(index_elements=keys)
-    else:
-        changed = (
-            changes(statement.excluded)
-            if changes
-            else {name: statement.excluded[name] for name in rows[0] if name not in keys}
-        )
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
-    connection.execute(statement, [dict(row) for row in rows])
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    new = statement.excluded
+    changed = changes(new) if changes else {name: new[name] for name in columns if name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 def now(connection: Connection) -> ColumnElement[float]:

@@ -33,16 +33,16 @@ class Evidence:
 def put(connection: Connection, pictures: Iterable[Picture]) -> None:
     """A picture of the same content is the same row: once ours it stays ours; turned up again it is not missing."""
     rows = [{**asdict(picture), "owned": int(picture.owned)} for picture in pictures]
+    upsert(connection, tables.pictures, rows, changes=_met_again)
+
+
+def _met_again(new: Any) -> dict[str, Any]:
     columns = tables.pictures.c
-
-    def changes(new: Any) -> dict[str, Any]:
-        gone = (columns.state == "missing") | (columns.state == "vector only")
-        return {
-            "owned": case((columns.owned == 1, 1), else_=new.owned),
-            "state": case((gone, new.state), else_=columns.state),
-        }
-
-    upsert(connection, tables.pictures, rows, changes=changes)
+    gone = (columns.state == "missing") | (columns.state == "vector only")
+    return {
+        "owned": case((columns.owned == 1, 1), else_=new.owned),
+        "state": case((gone, new.state), else_=columns.state),
+    }
 
 
 def put_files(connection: Connection, files: Iterable[FileSeen]) -> None:
