@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from palate.catalogue.vectors import Space
+from palate.encoders.beginnings import pooled, read_trees
 from palate.encoders.identity import space_id
 from palate.encoders.places import read_config
 from palate.encoders.preprocessing import Fit, read_preprocessing
@@ -75,10 +76,11 @@ class ClipShaped:
         return self._runner.over(pictures, self._see, self.dim)
 
     def encode_words(self, words: Sequence[str]) -> Vectors:
-        """In order of length, so that short texts are not padded to a long one's size; answered in the order given."""
+        """By the alphabet, so that a CLIP reads once what begins alike; else by length, so that short texts are not
+        padded to a long one's size. Answered in the order given."""
         import numpy as np
 
-        order = np.argsort([len(text) for text in words], kind="stable")
+        order = sorted(range(len(words)), key=lambda at: words[at] if self.model_type == "clip" else len(words[at]))
         vectors = np.empty((len(words), self.dim), dtype=np.float32)
         with quietly():
             ordered = [words[place] for place in order]
@@ -106,10 +108,13 @@ class ClipShaped:
         return features(self._runner.network.get_image_features(**given))
 
     def _read(self, part: Sequence[str]) -> torch.Tensor:
+        if self.model_type == "clip":
+            end = int(self._runner.network.config.text_config.eos_token_id)
+            texts = self._tokenizer(list(part), truncation=True, max_length=self.words_limit)["input_ids"]
+            return read_trees(self._runner.network, [pooled(text, end) for text in texts], self._runner.device)
         # SigLIP was trained on padded texts without a mask, so padding is part of what it reads.
-        padding: bool | str = True if self.model_type == "clip" else "max_length"
         tokens = self._tokenizer(
-            list(part), padding=padding, truncation=True, max_length=self.words_limit, return_tensors="pt"
+            list(part), padding="max_length", truncation=True, max_length=self.words_limit, return_tensors="pt"
         )
         given = {
             name: tokens[name].to(self._runner.device) for name in ("input_ids", "attention_mask") if name in tokens
