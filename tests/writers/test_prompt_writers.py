@@ -161,7 +161,7 @@ def test_a_writer_that_obeys_its_data_reaches_nobody() -> None:
 def test_half_an_answer_is_filled_up_and_marked() -> None:
     written = write(Told(lambda brief: good(brief)[:15]), COSY, OfflineWriter())
     assert Counter(v.category for v in written.variants) == dict.fromkeys(CATEGORIES, 5)
-    assert written.fallback == "subject, creative: too few of its candidates passed"
+    assert written.fallback == "it gave too few prompts of another subject and that surprise"
 
 
 def test_checking_counts_what_it_refused() -> None:

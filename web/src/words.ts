@@ -256,7 +256,7 @@ export const words = {
     byNone: "none picked",
     byColumn: (number: number) => `column ${number}`,
     drawRest: "Draw what is missing",
-    fallback: (why: string) => `Written without the language model: ${why}`,
+    fallback: (why: string) => `Not all of these are by the language model: ${why}`,
     forget: "Forget this conversation",
     forgetSure: "Yes, forget it",
     forgotten: "The conversation is forgotten, with what it taught.",

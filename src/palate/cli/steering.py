@@ -80,7 +80,7 @@ def _print_turn(turn: Turn, sheet: Path, names: Mapping[str, str]) -> None:
     from palate.cli import printing
 
     if turn.fallback:
-        printing.note(f"note: written offline: {turn.fallback}")
+        printing.note(f"note: not all by the language model: {turn.fallback}")
     rows = [
         (at, column.category, column.text, *([names.get(column.model_id or "", "")] if names else []))
         for at, column in enumerate(turn.slate, 1)

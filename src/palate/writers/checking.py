@@ -9,8 +9,15 @@ from functools import lru_cache
 
 from palate.errors import PalateError
 from palate.writers.speaking import in_time
-from palate.writers.variants import CATEGORIES, LONGEST, Brief, PromptWriter, Variant, Written
+from palate.writers.variants import CATEGORIES, LONGEST, Brief, Category, PromptWriter, Variant, Written
 
+IN_WORDS: dict[Category, str] = {
+    "rephrase": "in other words",
+    "expansion": "with more detail",
+    "style": "in another style",
+    "subject": "of another subject",
+    "creative": "that surprise",
+}
 SECONDS = 30.0
 MOST = 200
 """A writer that answers more than this was not asked for it: nothing of its answer is used."""
@@ -113,7 +120,7 @@ def write(writer: PromptWriter, brief: Brief, fallback: PromptWriter, *, seconds
     except PalateError as error:
         reason = error.message
     if reason is None and len(used) < FEWEST * brief.count:
-        reason, used = f"only {len(used)} of its candidates could be used", []
+        reason, used = f"only {len(used)} of its prompts could be used", []
     missing = [category for category in CATEGORIES if sum(v.category == category for v in used) < brief.each]
     if not missing:
         return Written(tuple(used), writer.name, None, refused)
@@ -121,9 +128,8 @@ def write(writer: PromptWriter, brief: Brief, fallback: PromptWriter, *, seconds
     used = list(_filled(used, more, brief.each))
     if writer is fallback:
         return Written(tuple(used), writer.name, None, refused)
-    return Written(
-        tuple(used), writer.name, reason or f"{', '.join(missing)}: too few of its candidates passed", refused
-    )
+    few = f"it gave too few prompts {' and '.join(IN_WORDS[category] for category in missing)}"
+    return Written(tuple(used), writer.name, reason or few, refused)
 
 
 def _filled(used: Sequence[Variant], more: Iterable[Variant], each: int) -> Iterable[Variant]:
