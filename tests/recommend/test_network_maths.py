@@ -8,7 +8,18 @@ import torch
 
 from palate.recommend.contrastvae import info_nce
 from palate.recommend.idnp import between
-from palate.recommend.learned import picks, pooled, without
+from palate.recommend.learned import (
+    chosen_of,
+    first_layer,
+    flattened,
+    halved,
+    multinomial,
+    picks,
+    pooled,
+    rows_of,
+    turned,
+    without,
+)
 from palate.recommend.llm2bert4rec import principal
 from palate.recommend.semanticids import Naming, by_company, k_means, quantise, semantic_ids, told_apart
 from palate.recommend.tiger import children_of
@@ -97,3 +108,47 @@ def test_a_persons_mean_counts_each_item_once_and_can_lack_one() -> None:
     assert without(table, people[:1], torch.tensor([[1, 2]])).ravel().tolist() == [6.0, 3.0]
     assert without(table, [np.array([2])], torch.tensor([[2]])).ravel().tolist() == [0.0]
     assert set(picks(people[:1], 50).ravel().tolist()) == {1, 2}
+
+
+FEW = [np.array([2, 0, 2]), np.array([], np.int64), np.array([3])]
+
+
+def test_choices_in_one_row_come_once_a_person() -> None:
+    flat, starts = flattened(FEW)
+    assert (flat.tolist(), starts.tolist()) == ([0, 2, 3], [0, 2, 2])
+    told, sizes = chosen_of(torch.arange(12.0).view(3, 4), FEW)
+    assert (told.tolist(), sizes.tolist()) == ([0.0, 2.0, 11.0], [2, 0, 1])
+
+
+@pytest.mark.parametrize("unit", [True, False])
+def test_reading_only_what_was_chosen_is_the_layer_of_the_whole_row(unit: bool) -> None:
+    torch.manual_seed(0)
+    layer = turned(torch.nn.Linear(4, 3))
+    rows = rows_of(FEW, 4)
+    whole = layer(torch.nn.functional.normalize(rows, dim=1) if unit else rows)
+    torch.testing.assert_close(first_layer(layer, FEW, unit=unit), whole)
+    torch.testing.assert_close(first_layer(layer, FEW[1:2], unit=unit), layer.bias[None])
+
+
+def test_hiding_choices_keeps_the_layer_s_answer_on_average() -> None:
+    torch.manual_seed(0)
+    layer = turned(torch.nn.Linear(4, 2))
+    drawn = torch.stack([first_layer(layer, FEW, dropped=0.25) for _ in range(4000)])
+    torch.testing.assert_close(drawn.mean(0), layer(rows_of(FEW, 4)), atol=0.03, rtol=0.0)
+    zero_or_more = torch.unique((drawn[:, 2] - layer.bias)[:, 0].detach().round(decimals=4))
+    torch.testing.assert_close(zero_or_more.abs().max(), layer.weight[0, 3].abs() / 0.75, atol=1e-3, rtol=0.0)
+
+
+def test_a_multinomial_likelihood_needs_only_what_was_chosen() -> None:
+    torch.manual_seed(0)
+    scores = torch.randn(3, 4)
+    whole = (scores.log_softmax(1) * rows_of(FEW, 4)).sum()
+    torch.testing.assert_close(multinomial(scores, FEW), whole)
+
+
+def test_half_of_a_row_is_hidden_and_the_rest_doubled() -> None:
+    torch.manual_seed(0)
+    seen = halved(torch.ones(100, 33))
+    assert set(seen.unique().tolist()) == {0.0, 2.0}
+    assert seen.mean().item() == pytest.approx(1.0, abs=0.06)
+    assert not torch.equal(seen, halved(torch.ones(100, 33)))

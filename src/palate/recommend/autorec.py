@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, first_layer, last_layer, rows_of
+from palate.recommend.learned import Learned, chosen_of, first_layer, turned
 
 if TYPE_CHECKING:
     import torch
@@ -29,22 +29,24 @@ class AutoRec(Learned):
     def build(self, items: int) -> torch.nn.Module:
         from torch import nn
 
-        return nn.ModuleDict({"V": nn.Linear(items, self.hidden), "W": last_layer(self.hidden, items)})
+        return nn.ModuleDict({"V": turned(nn.Linear(items, self.hidden)), "W": turned(nn.Linear(self.hidden, items))})
 
-    def given_back(self, rows: torch.Tensor) -> torch.Tensor:
+    def given_back(self, histories: Histories) -> torch.Tensor:
         """Equation 2: h(r) = f(W g(V r + mu) + b) with f the identity and g a sigmoid. (b, items)"""
-        found: torch.Tensor = self.network["W"](self.network["V"](rows).sigmoid())
+        dropped = self.dropped if self.network.training else 0.0
+        found: torch.Tensor = self.network["W"](first_layer(self.network["V"], histories, dropped=dropped).sigmoid())
         return found
 
     def loss(self, histories: Histories) -> torch.Tensor:
-        """Equation 1: the weighted squared error; its penalty is the optimiser's decay."""
-        from torch.nn.functional import dropout
+        """Equation 1: the weighted squared error; its penalty is the optimiser's decay.
 
-        rows = rows_of(histories, self.items)
-        errors = (self.given_back(dropout(rows, self.dropped)) - rows).square()
-        weighted: torch.Tensor = (errors * (self.unseen + (1 - self.unseen) * rows)).sum(1).mean()
-        return weighted
+        All count as not chosen, and what was chosen makes up for it.
+        """
+        back = self.given_back(histories)
+        told, _ = chosen_of(back, histories)
+        chosen = (1 - told).square().sum() - self.unseen * told.square().sum()
+        total: torch.Tensor = (self.unseen * back.square().sum() + chosen) / len(histories)
+        return total
 
     def answer(self, histories: Histories) -> torch.Tensor:
-        found: torch.Tensor = self.network["W"](first_layer(self.network["V"], histories).sigmoid())
-        return found
+        return self.given_back(histories)

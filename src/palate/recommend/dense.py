@@ -30,13 +30,11 @@ class Dense(Learned):
     drawn: int = 4
     """Choices of each person that are to be found in a batch, each from the others."""
     temperature: float = 0.1
-    ready: Any = field(default=None, repr=False, compare=False)
 
     def build(self, items: int) -> torch.nn.Module:
         from torch import nn
 
         assert len(self.text) == items
-        self.ready = None
         before = self.text.shape[1]
         return nn.ModuleDict(
             {

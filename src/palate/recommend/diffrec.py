@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, last_layer, rows_of
+from palate.recommend.learned import Learned, halved, rows_of, turned
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class DiffRec(Learned):
             {
                 "time": nn.Linear(TIME_WIDTH, TIME_WIDTH),
                 "denoiser": nn.Sequential(
-                    nn.Linear(items + TIME_WIDTH, self.hidden), nn.Tanh(), last_layer(self.hidden, items)
+                    nn.Linear(items + TIME_WIDTH, self.hidden), nn.Tanh(), turned(nn.Linear(self.hidden, items))
                 ),
             }
         )
@@ -51,9 +51,10 @@ class DiffRec(Learned):
     def guessed(self, noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         """The network's x_0 of x_t at t = `times` + 1. (b, items), (b,)"""
         import torch
-        from torch.nn.functional import dropout, normalize
+        from torch.nn.functional import normalize
 
-        seen = dropout(normalize(noisy, dim=1), 0.5, training=self.network.training)
+        seen = normalize(noisy, dim=1)
+        seen = halved(seen) if self.network.training else seen
         guess: torch.Tensor = self.network["denoiser"](torch.cat([seen, self.network["time"](waves(times))], dim=1))
         return guess
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import product
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import torch
 
 PEOPLE_AT_A_TIME = 512
-FEW = 8
 LONGEST_GRADIENT = 5.0
 
 
@@ -34,6 +33,10 @@ class Learned(ABC):
     network: Any = field(default=None, repr=False)
     progress: float = field(default=0.0, repr=False)
     """How much of the training is behind, from 0 to 1."""
+    after: Callable[[int], bool] | None = field(default=None, repr=False, compare=False)
+    """Told how many epochs are done, after each; whether it answers that they are enough ends the training."""
+    ready: Any = field(default=None, repr=False, compare=False)
+    """What answering makes of the weights once, and forgets when they move."""
 
     @abstractmethod
     def build(self, items: int) -> torch.nn.Module:
@@ -54,23 +57,35 @@ class Learned(ABC):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self._begin(items)
-            adam = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=self.decay)
-            people = [history for history in histories if self.teaches(history)]
-            draw, order = np.random.default_rng(self.seed), np.arange(len(people))
-            self.network.train()
-            starts = range(0, len(people), self.batch)
-            for epoch, start in product(range(self.epochs), starts):
-                order = draw.permutation(len(people)) if start == 0 else order
-                self.progress = (epoch + start / len(people)) / self.epochs
-                loss = self.loss([people[person] for person in order[start : start + self.batch]])
-                adam.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                torch.nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
-                adam.step()
+            adam = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=self.decay, fused=True)
+            lessons, draw = self.lessons(histories), np.random.default_rng(self.seed)
+            for epoch in range(self.epochs if lessons else 0):
+                self.network.train()
+                self.ready = None
+                self._read_once(lessons, draw.permutation(len(lessons)), epoch, adam)
+                self.network.eval()
+                if self.after is not None and self.after(epoch + 1):
+                    break
             self.network.eval()
         if not all(torch.isfinite(weight).all() for weight in self.network.parameters()):
             raise PalateError("not_a_number", f"{type(self).__name__} did not learn: try a lower rate than {self.rate}")
         return self
+
+    def _read_once(self, lessons: Histories, order: Items, epoch: int, adam: torch.optim.Optimizer) -> None:
+        """One epoch: a step for each batch."""
+        import torch
+
+        for start in range(0, len(lessons), self.batch):
+            self.progress = (epoch + start / len(lessons)) / self.epochs
+            loss = self.loss([lessons[at] for at in order[start : start + self.batch]])
+            adam.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
+            adam.step()
+
+    def lessons(self, histories: Histories) -> Histories:
+        """What an epoch goes through."""
+        return [history for history in histories if self.teaches(history)]
 
     def teaches(self, history: Any) -> bool:
         """Whether there is something to learn from it."""
@@ -107,7 +122,7 @@ class Learned(ABC):
     def _begin(self, items: int) -> None:
         import torch
 
-        self.network = self.build(items)
+        self.network, self.ready = self.build(items), None
         self.network.register_buffer("item_count", torch.tensor(items))
         for name in self.remembered:
             self.network.register_buffer(name, torch.from_numpy(np.array(getattr(self, name))))
@@ -118,8 +133,9 @@ def rows_of(histories: Histories, items: int) -> torch.Tensor:
     import torch
 
     rows = torch.zeros(len(histories), items)
-    for row, history in zip(rows, histories, strict=True):
-        row[torch.as_tensor(history)] = 1.0
+    flat = np.concatenate([*histories, np.empty(0, np.int64)])
+    people = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+    rows[torch.from_numpy(people), torch.from_numpy(flat)] = 1.0
     return rows
 
 
@@ -135,12 +151,16 @@ def pooled(embedding: torch.Tensor, histories: Histories) -> torch.Tensor:
 
 
 def flattened(histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
-    """All items of all people in one row, and where each person's begin."""
+    """All items of all people in one row, each once a person, and where each person's begin."""
     import torch
 
-    own = [np.unique(history) for history in histories]
-    starts = np.concatenate([[0], np.cumsum([len(history) for history in own])[:-1]]).astype(np.int64)
-    return torch.from_numpy(np.concatenate([*own, np.empty(0, np.int64)])), torch.from_numpy(starts)
+    sizes = [len(history) for history in histories]
+    people = np.repeat(np.arange(len(sizes)), sizes)
+    flat = np.concatenate([*histories, np.empty(0, np.int64)])
+    many = int(flat.max(initial=0)) + 1
+    keys = np.unique(people * many + flat)
+    starts = np.searchsorted(keys, np.arange(len(sizes)) * many)
+    return torch.from_numpy(keys % many), torch.from_numpy(starts)
 
 
 def without(embedding: torch.Tensor, histories: Histories, picked: torch.Tensor) -> torch.Tensor:
@@ -177,30 +197,63 @@ def latents(said: torch.Tensor, *, training: bool) -> tuple[torch.Tensor, torch.
     return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), divergence
 
 
-def last_layer(width: int, items: int) -> torch.nn.Linear:
-    """A layer to all items whose weights lie item beside item: one person's scores take a third of the time.
+def turned(layer: torch.nn.Linear) -> torch.nn.Linear:
+    """The same weights, drawn alike and kept alike, in another order of memory: those of one input lie side by side.
 
-    The same weights as those of `nn.Linear`, drawn alike and kept alike; only their order in memory differs.
+    For a layer to all items one person's scores take a third of the time; of a layer from all items, `first_layer`
+    reads the weights of what was chosen, and no others.
     """
     from torch import nn
 
-    layer = nn.Linear(width, items)
     layer.weight = nn.Parameter(layer.weight.detach().t().contiguous().t())
     return layer
 
 
-def first_layer(layer: torch.nn.Linear, histories: Histories, *, unit: bool = False) -> torch.Tensor:
-    """The layer's answer to rows of 0 and 1, `unit` to rows of length 1. (people, out)
+def first_layer(
+    layer: torch.nn.Linear, histories: Histories, *, unit: bool = False, dropped: float = 0.0
+) -> torch.Tensor:
+    """A `turned` layer's answer to rows of 0 and 1, `unit` to rows of length 1. (people, out)
 
-    For a few people only the weights of what they chose are read: of 100,000 items those are few.
+    Of a row only what was chosen is read. `dropped` of it is hidden at random, the rest counts for more.
     """
     import torch
-    from torch.nn.functional import normalize
+    from torch.nn.functional import embedding_bag
 
-    if len(histories) > FEW:
-        rows = rows_of(histories, layer.in_features)
-        answer: torch.Tensor = layer(normalize(rows, dim=1) if unit else rows)
-        return answer
-    own = [torch.from_numpy(np.unique(history)) for history in histories]
-    sums = [layer.weight[:, items].sum(1) / (max(len(items), 1) ** 0.5 if unit else 1.0) for items in own]
-    return torch.stack(sums) + layer.bias
+    flat, starts = flattened(histories)
+    if not len(flat):
+        return layer.bias.expand(len(histories), -1)
+    sizes = torch.diff(starts, append=torch.tensor([len(flat)]))
+    if dropped:
+        seen = torch.rand(len(flat)) >= dropped
+        starts = torch.cat([torch.zeros(1, dtype=torch.int64), seen.cumsum(0)])[starts]
+        flat = flat[seen]
+    sums = embedding_bag(flat, layer.weight.t(), starts, mode="sum")
+    scale = sizes.clamp_min(1).rsqrt() if unit else torch.ones(len(sizes))
+    answer: torch.Tensor = sums * (scale / (1 - dropped))[:, None] + layer.bias
+    return answer
+
+
+def chosen_of(values: torch.Tensor, histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
+    """The values of what was chosen in one row, and how many each chose. (people, items) -> (n,), (people,)"""
+    import torch
+
+    flat, starts = flattened(histories)
+    sizes = torch.diff(starts, append=torch.tensor([len(flat)]))
+    people = torch.arange(len(sizes)).repeat_interleave(sizes)
+    return values.reshape(-1).gather(0, people * values.shape[1] + flat), sizes
+
+
+def multinomial(scores: torch.Tensor, histories: Histories) -> torch.Tensor:
+    """sum_i x_i log softmax(scores)_i of everybody together, from what was chosen and one sum over all items."""
+    told, sizes = chosen_of(scores, histories)
+    total: torch.Tensor = told.sum() - (sizes * scores.logsumexp(1)).sum()
+    return total
+
+
+def halved(x: torch.Tensor) -> torch.Tensor:
+    """Dropout of one half: a random bit each, which take a tenth of the time that as many random numbers do."""
+    import torch
+
+    source = np.random.default_rng(int(torch.randint(2**31, ())))
+    bits = np.unpackbits(np.frombuffer(source.bytes(-(-x.numel() // 8)), np.uint8), count=x.numel())
+    return x * torch.from_numpy(bits).view(x.shape) * 2

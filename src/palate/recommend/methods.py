@@ -48,7 +48,10 @@ Content = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Method:
-    """`make` takes any of the settings; `tried` are those that tuning compares on held-out choices."""
+    """`make` takes any of the settings; `tried` are those that tuning compares on held-out choices.
+
+    Where the training is its own, `epochs` is the most that it may take: it ends where held-out choices gain no more.
+    """
 
     name: str
     make: Callable[..., Recommender]
@@ -110,24 +113,24 @@ METHODS: Mapping[str, Method] = {
             every(factors=(64, 128), trust=(1.0, 4.0), penalty=(10.0, 50.0)),
             {"factors": 8, "penalty": 0.1},
         ),
-        Method("autorec", AutoRec, every(unseen=(0.02, 0.1, 0.5), epochs=(50, 100)), SMALL),
-        Method("multdae", MultVAE, every(most=(0.0,), decay=(0.0, 0.01), epochs=(50, 100)), {"most": 0.0, **SMALL}),
-        Method("multvae", MultVAE, every(most=(0.1, 0.2, 0.5), epochs=(50, 100)), SMALL),
-        Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(50, 100)), SMALL),
-        Method("ldiffrec", LDiffRec, every(clusters=(1, 2), epochs=(50, 100)), {"latent": 16, **SMALL}),
-        Method("irgan", IRGAN, every(alone=(0.5, 0.8), epochs=(50, 100)), {"epochs": 30, "batch": 64, "rate": 1e-2}),
+        Method("autorec", AutoRec, every(unseen=(0.02, 0.1, 0.5), epochs=(100,)), SMALL),
+        Method("multdae", MultVAE, every(most=(0.0,), decay=(0.0, 0.01), epochs=(100,)), {"most": 0.0, **SMALL}),
+        Method("multvae", MultVAE, every(most=(0.1, 0.2, 0.5), epochs=(100,)), SMALL),
+        Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(100,)), SMALL),
+        Method("ldiffrec", LDiffRec, every(clusters=(1, 2), epochs=(100,)), {"latent": 16, **SMALL}),
+        Method("irgan", IRGAN, every(alone=(0.5, 0.8), epochs=(100,)), {"epochs": 30, "batch": 64, "rate": 1e-2}),
         Method(
             "virtualpeople",
             AugmentedEase,
             every(penalty=(1000.0, 2000.0), added=(0.05, 0.2)),
             {"forger": {"epochs": 20, "batch": 64, "rate": 3e-3}},
         ),
-        Method("listcvae", ListCVAE, every(most=(0.1, 1.0), epochs=(100, 200)), SMALL_SLATES),
-        Method("pivotcvae", PivotCVAE, every(own=(0.5, 0.8), epochs=(100, 200)), SMALL_SLATES),
-        Method("gfn4rec", GFN4Rec, every(sharp=(8.0, 16.0), epochs=(100, 200)), SMALL_LISTS),
-        Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
-        Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
-        Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES, sequential=True),
+        Method("listcvae", ListCVAE, every(most=(0.1, 1.0), epochs=(200,)), SMALL_SLATES),
+        Method("pivotcvae", PivotCVAE, every(own=(0.5, 0.8), epochs=(200,)), SMALL_SLATES),
+        Method("gfn4rec", GFN4Rec, every(sharp=(8.0, 16.0), epochs=(200,)), SMALL_LISTS),
+        Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
+        Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
+        Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(200,)), SMALL_SEQUENCES, sequential=True),
         Method(
             "diffuasr",
             DiffuASR,
@@ -135,26 +138,24 @@ METHODS: Mapping[str, Method] = {
             {"before": {"epochs": 10, "batch": 64, "steps": 20}, "sasrec": SMALL_SEQUENCES},
             sequential=True,
         ),
-        Method("svae", SVAE, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
-        Method("vaser", VASER, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
-        Method(
-            "contrastvae", ContrastVAE, every(dropped=(0.2, 0.5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True
-        ),
-        Method("idnp", IDNP, every(dropped=(0.2, 0.5), epochs=(60, 120)), SMALL_SEQUENCES, sequential=True),
-        Method("dream", Dream, every(basket=(2, 5), epochs=(30, 60)), SMALL_SEQUENCES, sequential=True),
+        Method("svae", SVAE, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
+        Method("vaser", VASER, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
+        Method("contrastvae", ContrastVAE, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
+        Method("idnp", IDNP, every(dropped=(0.2, 0.5), epochs=(200,)), SMALL_SEQUENCES, sequential=True),
+        Method("dream", Dream, every(basket=(2, 5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
         Method(
             "llm2bert4rec",
             LLM2BERT4Rec,
-            every(dropped=(0.2, 0.5), epochs=(60, 120)),
+            every(dropped=(0.2, 0.5), epochs=(200,)),
             SMALL_SEQUENCES,
             sequential=True,
             content=("text",),
         ),
         Method(
-            "tiger", Tiger, every(dropped=(0.1, 0.3), epochs=(60, 120)), SMALL_NAMES, sequential=True, helped=("text",)
+            "tiger", Tiger, every(dropped=(0.1, 0.3), epochs=(100,)), SMALL_NAMES, sequential=True, helped=("text",)
         ),
-        Method("dense", Dense, every(temperature=(0.05, 0.1), epochs=(30, 60)), SMALL_TOWERS, content=("text",)),
-        Method("vbpr", VBPR, every(epochs=(50, 100, 200)), SMALL_TOWERS, content=("pictures",)),
+        Method("dense", Dense, every(temperature=(0.05, 0.1), epochs=(100,)), SMALL_TOWERS, content=("text",)),
+        Method("vbpr", VBPR, every(rate=(1e-3, 3e-3), epochs=(200,)), SMALL_TOWERS, content=("pictures",)),
         Method(
             "aligned",
             Aligned,

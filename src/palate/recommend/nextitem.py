@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from palate.recommend.histories import Histories
+from palate.recommend.histories import Histories, Items
 from palate.recommend.learned import Learned
 
 if TYPE_CHECKING:
@@ -33,6 +33,10 @@ class NextItem(Learned):
 
     def teaches(self, history: Any) -> bool:
         return len(history) > 1
+
+    def lessons(self, histories: Histories) -> Histories:
+        """Sequences longer than are read at once teach in parts, so that each choice is told of once an epoch."""
+        return [part for history in histories for part in parts_of(history, self.longest) if self.teaches(part)]
 
     def padded(self, histories: Histories, length: int) -> torch.Tensor:
         """(b, length) item numbers + 1, the latest at the end, zeros before."""
@@ -60,3 +64,9 @@ class NextItem(Learned):
         latest = self.states(self.padded(histories, length))[:, -1]
         scores: torch.Tensor = latest @ self.network["items_in"].weight[1:].T
         return scores
+
+
+def parts_of(history: Items, longest: int) -> list[Items]:
+    """Windows of `longest` + 1 choices, counted from the end; each ends with the choice that the next begins with."""
+    ends = range(len(history), 1, -longest)
+    return [history[max(0, end - longest - 1) : end] for end in ends] or [history]

@@ -35,6 +35,8 @@ class Tiger(Learned):
     longest: int = 20
     beam: int = 30
     dropped: float = 0.1
+    cuts: int = 4
+    """So often an epoch cuts each sequence, at places that are drawn anew."""
     names: Codes = field(default_factory=lambda: np.empty((0, 0), np.int64), repr=False)
     """(items, levels + 1)"""
 
@@ -73,6 +75,9 @@ class Tiger(Learned):
     def teaches(self, history: Any) -> bool:
         return len(history) > 1
 
+    def lessons(self, histories: Histories) -> Histories:
+        return [history for history in super().lessons(histories) for _ in range(self.cuts)]
+
     def read(self, histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
         """Histories as codes, encoded: (b, t levels, width), and which of them are padding."""
         import torch
@@ -104,13 +109,13 @@ class Tiger(Learned):
         return found
 
     def loss(self, histories: Histories) -> torch.Tensor:
-        """The next item's codes after a cut: at any place, and every other time at the last one."""
+        """The next item's codes after a cut: at any place, and one time in `cuts` at the last one."""
         import torch
         from torch.nn.functional import cross_entropy
 
         cuts = [
-            len(history) - 1 if share < 0.5 else 1 + int((share - 0.5) * 2 * (len(history) - 1))
-            for share, history in zip(torch.rand(len(histories)).tolist(), histories, strict=True)
+            len(history) - 1 if last < 1 / self.cuts else 1 + int(place * (len(history) - 1))
+            for (last, place), history in zip(torch.rand(len(histories), 2).tolist(), histories, strict=True)
         ]
         memory, absent = self.read([history[:cut] for history, cut in zip(histories, cuts, strict=True)])
         wanted = torch.from_numpy(self.names[[int(history[cut]) for history, cut in zip(histories, cuts, strict=True)]])

@@ -26,15 +26,12 @@ class VBPR(Learned):
     width: int = 64
     drawn: int = 16
     """Pairs of a chosen and another item that a person contributes to a batch."""
-    ready: Any = field(default=None, repr=False, compare=False)
-    """What every request needs: projected looks and biases."""
 
     def build(self, items: int) -> torch.nn.Module:
         import torch
         from torch import nn
 
         assert len(self.pictures) == items
-        self.ready = None
         before = self.pictures.shape[1]
         return nn.ParameterDict(
             {
@@ -79,6 +76,7 @@ class VBPR(Learned):
 
     def answer(self, histories: Histories) -> torch.Tensor:
         if self.ready is None:
+            # Every request needs projected looks and biases.
             look = self.network.get_buffer("pictures") @ self.network["E"]
             self.ready = (look.detach(), self.biases().detach())
         look, bias = self.ready
