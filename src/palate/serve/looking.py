@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from palate.catalogue import pictures as picture_rows
@@ -153,18 +154,14 @@ def list_tags(
 # -- pictures ----------------------------------------------------------------------------------------------------
 
 
-def wanted_of(
-    here: Here,
-    prompt: OneId = None,
-    model: OneId = None,
-    tag: Text = None,
-    base: Text = None,
-    safe: Level = None,
-    sort: shapes.Sort = "gre",
-    low: Score = None,
-    high: Score = None,
+async def wanted_of(
+    here: Here, prompt: OneId = None, model: OneId = None, tag: Text = None, base: Text = None, safe: Level = None
 ) -> Wanted:
-    return Wanted(prompt, model, tag, base, safe or here.studio.settings.safe, sort, low, high)
+    return Wanted(prompt, model, tag, base, safe or here.studio.settings.safe)
+
+
+Filtered = Annotated[Wanted, Depends(wanted_of)]
+"""What every look at pictures can be narrowed to."""
 
 
 def _number(value: float) -> float | None:
@@ -208,11 +205,7 @@ def _card(library: Library, gallery: Gallery, row: int, texts: Mapping[str, str]
 def list_pictures(
     here: Here,
     principal: Reading,
-    prompt: OneId = None,
-    model: OneId = None,
-    tag: Text = None,
-    base: Text = None,
-    safe: Level = None,
+    filtered: Filtered,
     sort: shapes.Sort = "gre",
     low: Score = None,
     high: Score = None,
@@ -222,7 +215,7 @@ def list_pictures(
     """Shared pictures and one's own, highest score first, those without one last."""
     library = here.shelf.library
     gallery = library.seen_by(principal.person)
-    wanted = wanted_of(here, prompt, model, tag, base, safe, sort, low, high)
+    wanted = replace(filtered, sort=sort, low=low, high=high)
     rows = order(gallery, mask(gallery, wanted, library.models, library.prompts), sort)
     page = [int(row) for row in rows[offset : offset + limit]]
     cards = pictures_shown(library, gallery, page, here)
@@ -234,18 +227,13 @@ def list_pictures(
 def histogram(
     here: Here,
     principal: Reading,
-    prompt: OneId = None,
-    model: OneId = None,
-    tag: Text = None,
-    base: Text = None,
-    safe: Level = None,
+    filtered: Filtered,
     sort: shapes.Sort = "gre",
     bins: Annotated[int, Query(ge=2, le=200)] = BINS,
 ) -> shapes.Histogram:
     library = here.shelf.library
     gallery = library.seen_by(principal.person)
-    wanted = wanted_of(here, prompt, model, tag, base, safe, sort)
-    scores = gallery.scores(sort)[mask(gallery, wanted, library.models, library.prompts)]
+    scores = gallery.scores(sort)[mask(gallery, replace(filtered, sort=sort), library.models, library.prompts)]
     counts, edges = bars(scores[~np.isnan(scores)], bins)
     return shapes.Histogram(
         sort=sort, edges=edges.tolist(), counts=counts.tolist(), unscored=int(np.isnan(scores).sum())
@@ -298,19 +286,11 @@ def similar(
 
 
 @routes.get("/map")
-def map_of_pictures(
-    here: Here,
-    _: Reading,
-    prompt: OneId = None,
-    model: OneId = None,
-    tag: Text = None,
-    base: Text = None,
-    safe: Level = None,
-) -> shapes.MapPoints:
+def map_of_pictures(here: Here, _: Reading, filtered: Filtered) -> shapes.MapPoints:
     """Where the shared pictures lie when likeness is laid out flat, the most popular last so that they are on top."""
     library = here.shelf.library
     gallery = library.gallery
-    kept = mask(gallery, wanted_of(here, prompt, model, tag, base, safe), library.models, library.prompts)
+    kept = mask(gallery, filtered, library.models, library.prompts)
     rows = order(gallery, kept, "popularity")[::-1]
     popularity = np.nan_to_num(gallery.popularity)
     shown = [

@@ -5838,16 +5838,16 @@ export interface operations {
     list_pictures_api: {
         parameters: {
             query?: {
-                prompt?: string | null;
-                model?: string | null;
-                tag?: string | null;
-                base?: string | null;
-                safe?: ("any" | "moderate" | "strict") | null;
                 sort?: "gre" | "clip" | "mcos" | "popularity" | "recent";
                 low?: number | null;
                 high?: number | null;
                 offset?: number;
                 limit?: number;
+                prompt?: string | null;
+                model?: string | null;
+                tag?: string | null;
+                base?: string | null;
+                safe?: ("any" | "moderate" | "strict") | null;
             };
             header?: never;
             path?: never;
@@ -5959,13 +5959,13 @@ export interface operations {
     histogram_api: {
         parameters: {
             query?: {
+                sort?: "gre" | "clip" | "mcos" | "popularity" | "recent";
+                bins?: number;
                 prompt?: string | null;
                 model?: string | null;
                 tag?: string | null;
                 base?: string | null;
                 safe?: ("any" | "moderate" | "strict") | null;
-                sort?: "gre" | "clip" | "mcos" | "popularity" | "recent";
-                bins?: number;
             };
             header?: never;
             path?: never;
