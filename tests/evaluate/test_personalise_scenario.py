@@ -133,7 +133,7 @@ def test_copies_and_blurs_are_losses_and_new_pictures_are_not(collection: Collec
     new = Image.fromarray(chance.integers(0, 256, (64, 64, 3)).astype(np.uint8))
     shown = [[known, new, new.filter(ImageFilter.GaussianBlur(30)), shop.picture(61)]]
     sharp = {"sharpness": np.array([[sharpness(pixels_of(picture)) for picture in shown[0]]])}
-    losses = lost(shown, sharp, [window], limits, space)[0]
+    losses = lost(space.drawn(shown[0])[None], sharp, [window], limits, space)[0]
     assert losses.tolist() == [1, 0, 1, 1]
 
 

@@ -1,4 +1,4 @@
-"""`palate personalise`, and the trainings behind it: `palate train personalise sft|grpo`."""
+"""`palate personalise`, and the trainings behind it: `palate train personalise codes|sft|grpo`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 STYLES = 8
 """Of the hub's models, for made people: nearly five hundred pictures on the pocket hub."""
+MADE = 2000
+"""Made people that a training learns from: two windows each."""
 LOOKED_AT, FAR = 16, 0.25
 """Pictures that go through the codes and back before a training, and the share kept below which it says so."""
 SMALL = 100_000_000
@@ -56,7 +58,12 @@ Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="At most so many steps; 0 is no limit.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps; the best there is by default.")]
 
-train = typer.Typer(help="Teach a Janus to draw from histories: first sft, then grpo.", no_args_is_help=True)
+Half = Annotated[bool, typer.Option("--half", help="Multiply in bfloat16: faster on CPUs with units for it.")]
+
+train = typer.Typer(
+    help="Teach a Janus to draw from histories: sft, then grpo; codes first, where its own cannot hold such pictures.",
+    no_args_is_help=True,
+)
 
 
 def personalise(
@@ -83,6 +90,42 @@ def personalise(
         printing.note(f"note: {warning}")
 
 
+@train.command("codes")
+def codes(
+    data: Data = None,
+    planted: Planted = False,
+    styles: Styles = STYLES,
+    pictures: Posters = None,
+    janus: Base = None,
+    out: Out = None,
+    resume: Resume = False,
+    rate: Annotated[float, typer.Option("--rate", help="Learning rate.")] = 5e-4,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Pictures a step.")] = 32,
+    texture: Annotated[
+        float, typer.Option("--texture", min=0.0, help="Weight of what a place's grain is like; 0 blurs.")
+    ] = 1.0,
+    half: Half = False,
+    every: Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints and measurements.")] = 50,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps.")] = 400,
+    seed: Seed = 0,
+    device: Device = None,
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """First, for pictures of another kind: codes that can hold them. sft then begins from these, with all weights."""
+    from palate.cli import printing
+    from palate.personalise.codes import CodesConfig, train_codes
+
+    collection = _collection(data, pictures, hub, styles if planted else None)
+    shelf, parts = _opened(collection, janus, None, device, hub)
+    place = out or _home(hub) / "codes"
+    config = CodesConfig(rate=rate, steps=steps, batch=batch, texture=texture, every=every, half=half, seed=seed)
+    printing.note(f"{steps} steps of {batch} pictures, log: {place / 'log.jsonl'}")
+    last = train_codes(shelf.janus, collection, parts, place, config, resume=resume, say=_said)
+    answer = {"in": str(place), **last}
+    printing.as_json(answer) if json else printing.facts(answer)
+
+
 @train.command("sft")
 def sft(
     data: Data = None,
@@ -90,22 +133,33 @@ def sft(
     styles: Styles = STYLES,
     pictures: Posters = None,
     janus: Base = None,
+    begin: Annotated[
+        Path | None, typer.Option("--from", help="What codes trained; the home's personalise/codes where it is.")
+    ] = None,
     seen: Annotated[
         str, typer.Option("--seen", help="How pictures of a history are read: vision, or codes.")
     ] = "vision",
     out: Out = None,
     resume: Resume = False,
     rate: Annotated[
-        float | None, typer.Option("--rate", help="Learning rate; 5e-4 for a LoRA or small network.")
+        float | None, typer.Option("--rate", help="Learning rate; 5e-4 for a LoRA or small network, else 4e-5.")
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each window is learned from.")] = 1,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Windows a step.")] = 16,
     part: Annotated[int, typer.Option("--part", min=1, help="Windows that go through the network at a time.")] = 16,
-    rank: Annotated[int, typer.Option("--rank", min=0, help="Of the LoRA; 0 trains all of the language model.")] = 16,
+    rank: Annotated[
+        int | None,
+        typer.Option("--rank", min=0, help="Of the LoRA, 16; 0, as after codes, trains all of the language model."),
+    ] = None,
+    alike: Annotated[
+        float,
+        typer.Option("--alike", min=0.0, max=1.0, help="Share of histories made of what looks like the next item."),
+    ] = 0.0,
+    shorter: Annotated[
+        float, typer.Option("--shorter", min=0.0, max=1.0, help="Share of steps that tell fewer items of each history.")
+    ] = 0.25,
     frugal: Annotated[bool, typer.Option("--frugal", help="Recompute activations: slower, much less memory.")] = False,
-    half: Annotated[
-        bool, typer.Option("--half", help="Multiply in bfloat16: faster on CPUs with units for it.")
-    ] = False,
+    half: Half = False,
     every: Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints and measurements.")] = 100,
     steps: Steps = 0,
     seed: Seed = 0,
@@ -121,14 +175,18 @@ def sft(
         raise PalateError("unknown_way", f"'{seen}' is none of vision, codes", about="seen")
     way: Seen = "codes" if seen == "codes" else "vision"
     collection = _collection(data, pictures, hub, styles if planted else None)
-    shelf, parts = _opened(collection, janus, way, device, hub)
+    before = begin or _codes(janus, hub)
+    shelf, parts = _opened(collection, janus, way, device, hub, before=before)
     place = out or _home(hub) / "sft"
+    rank = rank if rank is not None else (16 if before is None else 0)
     config = SftConfig(
-        rate=rate or (4e-5 if rank == 0 else 5e-4),
+        rate=rate or (5e-4 if rank or _is_small(shelf) else 4e-5),
         epochs=epochs,
         batch=batch,
         part=min(part, batch),
         rank=rank,
+        alike=alike,
+        shorter=shorter,
         every=every,
         most=steps,
         frugal=frugal,
@@ -137,7 +195,7 @@ def sft(
     )
     _warn_where_far(shelf, parts)
     printing.note(f"{len(parts.train)} windows, {config.steps(len(parts.train))} steps, log: {place / 'log.jsonl'}")
-    last = train_sft(shelf, parts, place, config, resume=resume, say=_said)
+    last = train_sft(shelf, parts, place, config, before=before, resume=resume, say=_said)
     answer = {"in": str(place), **last}
     printing.as_json(answer) if json else printing.facts(answer)
 
@@ -285,8 +343,7 @@ def _settings(shelf: Shelf, said: list[str], steps: int, seed: int) -> tuple[Grp
     from palate.personalise.grpo import GrpoConfig
     from palate.personalise.guard import GuardConfig
 
-    small = sum(weight.numel() for weight in shelf.janus.network.parameters()) < SMALL
-    made: list[Any] = [GrpoConfig(rate=1e-4 if small else 1e-5, steps=steps, seed=seed), GuardConfig()]
+    made: list[Any] = [GrpoConfig(rate=1e-4 if _is_small(shelf) else 1e-5, steps=steps, seed=seed), GuardConfig()]
     for one in said:
         name, _, text = one.partition("=")
         at = next((at for at, config in enumerate(made) if name in {row.name for row in fields(config)}), None)
@@ -327,6 +384,19 @@ def _reinforcement(
     return Reinforcement(shelf, parts.train, trained, weights, watch, config, guard), notes
 
 
+def _is_small(shelf: Shelf) -> bool:
+    return sum(int(weight.numel()) for weight in shelf.janus.network.parameters()) < SMALL
+
+
+def _codes(base: str | None, hub: str | None) -> Path | None:
+    """What `codes` trained for this network in the home."""
+    from palate.personalise.drawing import trained_folder
+    from palate.settings import home_folder, read
+
+    home = home_folder(hub)
+    return trained_folder(home, base or read(home).personaliser, "codes")
+
+
 def _home(hub: str | None) -> Path:
     from palate.personalise.drawing import FOLDER
     from palate.settings import home_folder
@@ -342,7 +412,7 @@ def _collection(data: Path | None, pictures: Path | None, hub: str | None, style
     if styles is not None and data is None:
         with studio(hub) as opened:
             pool = pool_of_home(opened.home, opened.look, styles=styles)
-        return planted_people(pool.part(held=False))[0]
+        return planted_people(pool.part(held=False), people=MADE)[0]
     if data is None:
         raise PalateError("nothing_asked", "say from what to learn", hint="--data DIR, or --planted")
     return read_collection(data, pictures=pictures)
@@ -372,11 +442,11 @@ def _opened(
         hint = "`palate train personalise sft --data DIR` first, or name it with --from"
         raise PalateError("not_trained", "there is nothing that sft trained", about=str(before), hint=hint)
     janus, trained = adapters.open_trained(before, device=device)
-    return Shelf(janus, collection, trained.seen), parts
+    return Shelf(janus, collection, seen or trained.seen), parts
 
 
 def _warn_where_far(shelf: Shelf, parts: Windows) -> None:
-    """Nothing that is trained in front of its codes can draw what the codes cannot."""
+    """Nothing that is trained in front of its codes can draw what the codes cannot; `codes` can mend that."""
     from palate.cli import printing
 
     targets = list(dict.fromkeys(window.target for window in parts.train))
@@ -385,6 +455,7 @@ def _warn_where_far(shelf: Shelf, parts: Windows) -> None:
     if kept < FAR:
         said = "less than their mean colours would say" if kept < 0 else f"{kept:.0%} of what is in them"
         printing.note(f"note: these pictures are not of the kind that {shelf.janus.name} draws: its codes keep {said}")
+        printing.note("note: `palate train personalise codes` with the same data teaches it such codes first")
 
 
 def _said(row: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ from palate.personalise.opening import Cabinet, Networks, taught_items
 from palate.personalise.plain_look import PlainLook
 from palate.personalise.reading import read_collection
 from palate.personalise.rewards import Floats, Reward, scored
-from palate.personalise.scorers import Space, pixels_of
+from palate.personalise.scorers import Relevance, Space, pixels_of
 from palate.personalise.shelf import Shelf
 
 SCENARIO = "personalise"
@@ -70,6 +70,8 @@ class Answers:
 
     shown: dict[str, Shown] = field(default_factory=dict)
     scores: dict[str, dict[str, Floats]] = field(default_factory=dict)
+    seen: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    """In the first space that no reward used: (windows, 4, d)."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -163,12 +165,12 @@ def show_all(
         progress("drawing", place, len(drawers))
         shelf = Shelf(janus, shop, seen)
         answers.shown[name] = methods.drawn(shelf, windows, seed=design.seed)
-        if "ceiling" not in answers.shown:
-            answers.shown["ceiling"] = methods.ceiling(janus, shop, windows)
+    if drawers:  # by the latest of them: its codes may have been taught to hold such pictures
+        answers.shown["ceiling"] = methods.ceiling([*drawers.values()][-1][0], shop, windows)
 
 
 def open_drawers(home: Path | None, base: str, device: str | None, notes: list[str]) -> dict[str, tuple[Janus, Seen]]:
-    """The network as it comes, and what was trained for it in the home; what is missing is noted, not drawn."""
+    """The network as it comes, and what was trained for it, in the home or shipped; what is missing is noted."""
     found: dict[str, tuple[Janus, Seen]] = {}
     try:
         found["untrained"] = open_janus(base, device=device), "vision"
@@ -176,9 +178,9 @@ def open_drawers(home: Path | None, base: str, device: str | None, notes: list[s
         notes.append(f"untrained, sft and grpo are not measured: {error}")
         return found
     for kind in ("sft", "grpo"):
-        place = trained_folder(home, base, kind) if home is not None else None
+        place = trained_folder(home, base, kind)
         if place is None:
-            notes.append(f"{kind} is not measured: nothing was trained for {base} in the home")
+            notes.append(f"{kind} is not measured: nothing was trained for {base} in the home, and nothing ships")
             continue
         janus, trained = adapters.open_trained(place, device=device)
         found[kind] = janus, trained.seen
@@ -208,7 +210,7 @@ def score_all(
     answers: Answers,
     windows: Sequence[Window],
     measures: Sequence[Reward],
-    unseen: Sequence[Reward],
+    unseen: Sequence[Relevance],
     progress: Progress,
 ) -> None:
     """Each measure against one's own history, and the unseen ones against somebody else's as well."""
@@ -219,10 +221,12 @@ def score_all(
         own = [window for window in windows for _ in range(SHOWN)]
         found = scored([*measures, *unseen], flat, own)
         swapped = scored(unseen, flat, [other for other in others for _ in range(SHOWN)])
+        found |= {f"{name}-shuffled": values for name, values in swapped.items()}
         first = unseen[0].name
         found |= {UNSEEN: found[first], f"{UNSEEN}-shuffled": swapped[first]}
         found["sharpness"] = np.array([sharpness(pixels_of(picture)) for picture in flat])
         answers.scores[name] = {measure: values.reshape(-1, SHOWN) for measure, values in found.items()}
+        answers.seen[name] = unseen[0].space.drawn(flat).reshape(len(windows), SHOWN, -1)
 
 
 def somebody_elses(windows: Sequence[Window]) -> list[Window]:
@@ -255,9 +259,9 @@ class Limits:
         items = taught_items(parts.train)
         known = set(items)
         new = [item for item in taught_items([*parts.valid, *parts.test]) if item not in known]
-        taught = space.encoder.encode_pictures([shop.picture(item) for item in items])
+        taught = space.pictures(items)
         if len(new) >= 20:
-            real = space.encoder.encode_pictures([shop.picture(item) for item in new])
+            real = space.pictures(new)
             nearest = (real @ taught.T).max(axis=1)
         else:
             pairs = taught @ taught.T
@@ -278,14 +282,14 @@ class Limits:
         )
 
 
-def lost(shown: Shown, scores: Mapping[str, Floats], windows: Sequence[Window], limits: Limits, space: Space) -> Floats:
-    """(windows, 4): 1 where a picture is a copy of a training or history picture, or blurred."""
-    seen = space.encoder.encode_pictures([picture for pictures in shown for picture in pictures])
-    near = (seen @ limits.taught.T).max(axis=1) > limits.nearest
-    own = [window for window in windows for _ in range(SHOWN)]
-    to_history = np.array([(space.pictures(one.history) @ row).max() for one, row in zip(own, seen, strict=True)])
-    blurred = scores["sharpness"].reshape(-1) < limits.sharp
-    found: Floats = (near | (to_history > limits.to_history) | blurred).astype(np.float64).reshape(-1, SHOWN)
+def lost(
+    seen: NDArray[np.float32], scores: Mapping[str, Floats], windows: Sequence[Window], limits: Limits, space: Space
+) -> Floats:
+    """(windows, 4): 1 where a picture is a copy of a training or history picture, or blurred. seen: (windows, 4, d)"""
+    near = (seen @ limits.taught.T).max(axis=2) > limits.nearest
+    own = [(rows @ space.pictures(window.history).T).max(axis=1) for window, rows in zip(windows, seen, strict=True)]
+    blurred = scores["sharpness"] < limits.sharp
+    found: Floats = (near | (np.array(own) > limits.to_history) | blurred).astype(np.float64)
     return found
 
 
@@ -298,7 +302,7 @@ def all_metrics(
     """`<method>/<measure>` the mean of the four, `-best` the best of them; differences are paired over people."""
     people = [window.person for window in windows]
     found: dict[str, Metric] = {}
-    floor = answers.scores["random"][UNSEEN].mean(axis=1, keepdims=True)
+    spaces = spaces_of(answers)
     for name, scores in answers.scores.items():
         for measure, values in scores.items():
             least = measure.startswith("lpips")
@@ -308,13 +312,17 @@ def all_metrics(
                 found |= _of(f"{name}/{measure}-best", best, people, seed)
         found |= _of(f"{name}/sharpness", scores["sharpness"].mean(axis=1) / limits.real_sharpness, people, seed)
         if name in DRAWING:
-            losses = lost(answers.shown[name], scores, windows, limits, space)
-            scores[f"{UNSEEN}-honest"] = np.where(losses > 0, np.minimum(scores[UNSEEN], floor), scores[UNSEEN])
+            losses = lost(answers.seen[name], scores, windows, limits, space)
             found |= _of(f"{name}/losses", losses.mean(axis=1), people, seed)
-            found |= _of(f"{name}/{UNSEEN}-honest", scores[f"{UNSEEN}-honest"].mean(axis=1), people, seed)
-        found |= collapse_of(name, answers.shown[name], limits, space, people, seed)
-        own, other = scores[UNSEEN].mean(axis=1), scores[f"{UNSEEN}-shuffled"].mean(axis=1)
-        found[f"{name}-shuffled/{UNSEEN}"] = paired(own, other, clusters=people, seed=seed)
+            for space_name in spaces:
+                floor = answers.scores["random"][space_name].mean(axis=1, keepdims=True)
+                worth = np.where(losses > 0, np.minimum(scores[space_name], floor), scores[space_name])
+                scores[f"{space_name}-honest"] = worth
+                found |= _of(f"{name}/{space_name}-honest", worth.mean(axis=1), people, seed)
+        found |= collapse_of(name, answers.seen[name], limits, people, seed)
+        for space_name in spaces:
+            own, other = scores[space_name].mean(axis=1), scores[f"{space_name}-shuffled"].mean(axis=1)
+            found[f"{name}-shuffled/{space_name}"] = paired(own, other, clusters=people, seed=seed)
     return {**found, **differences(answers, people, seed)}
 
 
@@ -323,32 +331,39 @@ def differences(answers: Answers, people: Sequence[int], seed: int) -> dict[str,
 
     The best retrieval is chosen on the very windows that it is compared on: to its advantage, not to ours.
     """
-    scores = answers.scores
+    scores, found = answers.scores, dict[str, Metric]()
     shops = [name for name in scores if name.startswith("retrieve-")]
-    best = max(shops, key=lambda name: float(scores[name][UNSEEN].mean()), default=None)
-    pairs = [("sft", "untrained"), ("grpo", "sft"), ("grpo", "untrained")]
-    pairs += [(name, other) for name in DRAWING for other in (best, "random") if other is not None]
-    found = {}
-    for name, other in pairs:
-        if name not in scores or other not in scores:
-            continue
-        label = "best-retrieval" if other == best else other
-        mine, theirs = scores[name], scores[other]
-        found[f"{name}-{label}/{UNSEEN}"] = paired(
-            mine[f"{UNSEEN}-honest"].mean(axis=1),
-            theirs.get(f"{UNSEEN}-honest", theirs[UNSEEN]).mean(axis=1),
-            clusters=people,
-            seed=seed,
-        )
+    for space in spaces_of(answers):
+        best = max(shops, key=lambda name: float(scores[name][space].mean()), default=None)
+        pairs = [("sft", "untrained"), ("grpo", "sft"), ("grpo", "untrained")]
+        pairs += [(name, other) for name in DRAWING for other in (best, "random") if other is not None]
+        for name, other in pairs:
+            if name not in scores or other not in scores:
+                continue
+            label = "best-retrieval" if other == best else other
+            mine, theirs = scores[name], scores[other]
+            found[f"{name}-{label}/{space}"] = paired(
+                mine[f"{space}-honest"].mean(axis=1),
+                theirs.get(f"{space}-honest", theirs[space]).mean(axis=1),
+                clusters=people,
+                seed=seed,
+            )
     return found
 
 
+def spaces_of(answers: Answers) -> list[str]:
+    """`history-unseen`, which is the first encoder that no reward used, and the others under their own names."""
+    first = next(iter(answers.scores.values()))
+    names = [name for name in first if name.startswith(f"{UNSEEN}/") and not name.endswith(("-shuffled", "-honest"))]
+    return [UNSEEN, *names[1:]]
+
+
 def collapse_of(
-    name: str, shown: Shown, limits: Limits, space: Space, people: Sequence[int], seed: int
+    name: str, seen: NDArray[np.float32], limits: Limits, people: Sequence[int], seed: int
 ) -> dict[str, Metric]:
     """How alike a person's four are, and the share of pairs of people whose first pictures are nearly the same."""
-    alike = np.array([mean_pairwise(space.encoder.encode_pictures(pictures)) for pictures in shown])
-    firsts = space.encoder.encode_pictures([pictures[0] for pictures in shown])
+    alike = np.array([mean_pairwise(four) for four in seen])
+    firsts = seen[:, 0]
     pairs = firsts @ firsts.T > limits.same
     np.fill_diagonal(pairs, False)
     shares = pairs.sum(axis=1) / max(len(firsts) - 1, 1)
@@ -393,8 +408,8 @@ def tables_of(
             {"method": method, **{name: _shown(metrics.get(f"{method}/{name}")) for name in names}}
             for method in answers.shown
         ]
-    pairs = [name for name in metrics if name.endswith(f"/{UNSEEN}") and "-" in name.split("/")[0]]
-    rows = [{"difference": name, f"{UNSEEN} [95 %]": _interval(metrics[name])} for name in pairs if _is_pair(name)]
+    pairs = [name for name in metrics if f"/{UNSEEN}" in name and "-" in name.split("/")[0] and _is_pair(name)]
+    rows = [{"difference": name, f"{UNSEEN} [95 %]": _interval(metrics[name])} for name in pairs]
     found[f"paired differences ({UNSEEN}, -shuffled: one's own history against somebody else's)"] = rows
     if answers.notes:
         found["not measured"] = [{"why": note} for note in dict.fromkeys(answers.notes)]

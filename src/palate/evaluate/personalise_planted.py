@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.encoders.opening import open_encoder
 from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
@@ -24,6 +23,7 @@ from palate.evaluate.personalise import SCENARIO, SIDE, drawn_by, open_drawers
 from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
 from palate.evaluate.report import Metric, Report, write_run
 from palate.personalise.histories import Collection, Window
+from palate.personalise.opening import onlooker
 from palate.personalise.plain_look import PlainLook
 from palate.personalise.planted import KINDS, Pool, Taste, planted_people
 from palate.personalise.rewards import Floats
@@ -98,11 +98,7 @@ def evaluate_planted(
     collection, tastes = planted_people(new, people=design.people, each=LENGTHS[0] + 1, seed=design.seed + 1)
     taught, _ = planted_people(known, people=2)
     shop = shop_of(collection, side)
-    encoder = (
-        PlainLook()
-        if design.judge == PlainLook.name
-        else open_encoder(design.judge, device=design.device, fit="squash")
-    )
+    encoder = onlooker(design.judge, design.device)
     classifier = Classifier.learned(encoder, known, shop_of(taught, side))
     own = [tastes[person] for person in collection.people]
     asked = [at for at, taste in enumerate(own) if taste.value in classifier.names.get(taste.kind, ())]

@@ -1,7 +1,7 @@
 """What training changes: a LoRA on the language model (Hu et al. 2022), or all of it; and the folder it is kept in.
 
-A trained folder holds `trained.json` (the network it is for, how pictures are seen) and its adapters in the order in
-which they are to be merged: GRPO's stands on SFT's. Safetensors only.
+A trained folder holds `trained.json` (the network it is for, how pictures are seen), a whole network where codes or all
+weights learned, and its adapters in the order in which they are to be merged: GRPO's stands on SFT's. Safetensors only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WHOLE = "network"
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """`kind` is sft or grpo; `adapters` are folders beside, merged in this order onto `base` of that `version`."""
+    """`kind` is codes, sft or grpo; `adapters` are folders beside, merged in this order onto `base` of `version`."""
 
     base: str
     kind: str

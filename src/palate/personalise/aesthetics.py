@@ -7,7 +7,7 @@ coarse or noisy looks worse than it did (Liu et al. 2017 rank pictures by such d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class Nima:
     paper: str = "Talebi and Milanfar 2018"
     higher: bool = True
     span: tuple[float, float] = (1.0, 10.0)
+    look: Callable[[Sequence[Image.Image]], NDArray[np.float32]] | None = None
+    """How drawn pictures become vectors, where others look through the same encoder: once for all of them."""
 
     def distribution(self, vectors: NDArray[np.float32]) -> Floats:
         """(n, d) -> (n, 10)"""
@@ -61,7 +63,8 @@ class Nima:
         return found
 
     def score(self, drawn: Sequence[Image.Image], windows: Sequence[Window]) -> Floats:  # noqa: ARG002 - as all rewards
-        return mean_score(self.distribution(self.encoder.encode_pictures(drawn)))
+        look = self.look or self.encoder.encode_pictures
+        return mean_score(self.distribution(look(drawn)))
 
 
 def fit_nima(

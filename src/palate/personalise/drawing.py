@@ -55,15 +55,28 @@ class Drawn:
         }
 
 
-def trained_folder(home: Path, base: str, kind: str | None = None) -> Path | None:
-    """What was trained in this home for this network: what `kind` says, else GRPO's, else SFT's, else nothing.
+def trained_folder(home: Path | None, base: str, kind: str | None = None) -> Path | None:
+    """What was trained for this network: what `kind` says, else GRPO's, else SFT's, else nothing.
 
-    What was trained on other weights of the same name does not count.
+    What lies in the home comes first, then what ships in the network's own folder. What was trained on other weights
+    of the same name does not count.
     """
-    places = [home / FOLDER / name for name in ((kind,) if kind else KINDS)]
+    shipped = _folder_here(base)
+    kinds = (kind,) if kind else KINDS
+    places = [root / FOLDER / name for root in (home, shipped) if root is not None for name in kinds]
     there = [place for place in places if (place / adapters.TRAINED).is_file()]
     here = _version_here(base) if there else None
     return next((place for place in there if adapters.is_for(adapters.read_trained(place), base, here)), None)
+
+
+def _folder_here(base: str) -> Path | None:
+    """The network's folder, where nobody has to be asked for it: a hub's cache is looked into when it is opened."""
+    if base != "pocket" and not Path(base).expanduser().is_dir():
+        return None
+    try:
+        return find_folder(base, kind="janus")
+    except PalateError:
+        return None
 
 
 def _version_here(base: str) -> str | None:

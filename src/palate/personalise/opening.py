@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from palate.encoders.opening import open_encoder
@@ -40,10 +41,7 @@ class Cabinet:
 
     def space(self, name: str) -> Space:
         if name not in self._spaces:
-            encoder: Encoder = (
-                PlainLook() if name == PlainLook.name else open_encoder(name, device=self.networks.device, fit="squash")
-            )
-            self._spaces[name] = Space(encoder, self.collection)
+            self._spaces[name] = Space(onlooker(name, self.networks.device), self.collection)
         return self._spaces[name]
 
     def reward(self, name: str, *, group: int = 1, taught: Sequence[int] = ()) -> Reward:
@@ -63,11 +61,12 @@ class Cabinet:
         if kind == "diversity":
             return Unlike(self.space(self.networks.clip), group)
         if kind == "aesthetics":
-            encoder = self.space(self.networks.clip).encoder
+            space = self.space(self.networks.clip)
             if self.networks.head is not None:
-                return open_head(self.networks.head, encoder)
+                return replace(open_head(self.networks.head, space.encoder), look=space.drawn)
             shown = list(taught)[:SHOWN_TO_HEAD] or list(range(min(SHOWN_TO_HEAD, len(self.collection.items))))
-            return learn_from_damage(encoder, [self.collection.picture(item) for item in shown])
+            head = learn_from_damage(space.encoder, [self.collection.picture(item) for item in shown])
+            return replace(head, look=space.drawn)
         raise PalateError("unknown_reward", f"there is no reward '{name}'")
 
     def rewards(
@@ -96,6 +95,20 @@ class Cabinet:
                 raise PalateError("not_unseen", "a reward that is trained on uses it", about=name)
             found.append(Relevance(f"history-unseen/{name}", space, "history"))
         return found
+
+
+def onlooker(name: str, device: str | None) -> Encoder:
+    """One that looks on: `plain-look`, MODULE:CLASS of one's own that keeps to `Encoder`, or any other's name."""
+    if name == PlainLook.name:
+        return PlainLook()
+    module, _, kind = name.partition(":")
+    if not kind[:1].isupper():
+        return open_encoder(name, device=device, fit="squash")
+    try:
+        made: Encoder = getattr(importlib.import_module(module), kind)()
+    except (ImportError, AttributeError) as error:
+        raise PalateError("encoder_missing", f"it does not open: {error}", about=name) from error
+    return made
 
 
 def _space_of(reward: Reward) -> Space | None:

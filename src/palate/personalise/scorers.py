@@ -52,9 +52,10 @@ class Space:
         return np.array([self._words[item] for item in items])
 
     def drawn(self, pictures: Sequence[Image.Image]) -> NDArray[np.float32]:
-        """(n, d); the same list that was asked for last is not encoded again."""
+        """(n, d); the same list that was asked for last is not encoded again, nor a picture that is in it twice."""
         if self._latest is None or self._latest[0] is not pictures:
-            self._latest = pictures, self.encoder.encode_pictures(pictures)
+            once, places = each_once(pictures)
+            self._latest = pictures, self.encoder.encode_pictures(once)[places]
         return self._latest[1]
 
 
@@ -134,11 +135,14 @@ class Patches:
         new = list(dict.fromkeys(item for items in own for item in items if item not in self._known))
         if new:
             self._known.update(zip(new, self.extract([self.collection.picture(item) for item in new]), strict=True))
-        mine = self.extract(drawn)
+        once, places = each_once(drawn)
+        mine = self.extract(once)
         return np.array(
             [
-                np.mean([likeness.perceptual_distance(maps, self._known[item]) for item in items]) if items else np.nan
-                for maps, items in zip(mine, own, strict=True)
+                np.mean([likeness.perceptual_distance(mine[at], self._known[item]) for item in items])
+                if items
+                else np.nan
+                for at, items in zip(places, own, strict=True)
             ]
         )
 
@@ -161,6 +165,17 @@ class Unlike:
         alike = rows @ rows.transpose(0, 2, 1)
         found: Floats = 1.0 - (alike.sum(axis=2) - 1.0) / (self.group - 1)
         return found.reshape(-1)
+
+
+def each_once(pictures: Sequence[Image.Image]) -> tuple[list[Image.Image], list[int]]:
+    """The pictures without those that stand there again, and where in them each is found."""
+    places: dict[int, int] = {}
+    once: list[Image.Image] = []
+    for picture in pictures:
+        if id(picture) not in places:
+            places[id(picture)] = len(once)
+            once.append(picture)
+    return once, [places[id(picture)] for picture in pictures]
 
 
 def pixels_of(picture: Image.Image, side: int = SIDE) -> Floats:

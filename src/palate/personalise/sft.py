@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from palate.personalise import adapters
+from palate.personalise.adapters import WHOLE
 from palate.personalise.course import Course, Row, descend, warmed
 from palate.personalise.histories import Window, Windows
-from palate.personalise.janus import Janus, Told, logits
+from palate.personalise.janus import Janus, Told, logits, version_of
 from palate.personalise.memorising import Memory
 from palate.personalise.shelf import Shelf, histories_of
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     import torch
 
 Said = Callable[[Row], None]
+NEAREST = 20
+"""Things that look like one, of which a made history is drawn."""
+AT_A_TIME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,10 @@ class SftConfig:
     without_history: float = field(
         default=0.1, metadata={"help": "share of windows that teach the unconditional branch"}
     )
+    shorter: float = field(
+        default=0.25, metadata={"help": "share of steps whose histories are told with fewer items, or none"}
+    )
+    alike: float = field(default=0.0, metadata={"help": "share of windows whose history is made of what looks alike"})
     warm: int = field(default=20, metadata={"help": "steps until the whole rate"})
     every: int = field(default=100, metadata={"help": "steps between checkpoints and measurements"})
     held: int = field(default=128, metadata={"help": "windows of the part for tuning that are measured on"})
@@ -77,10 +85,68 @@ def batch_of(windows: Sequence[Window], config: SftConfig, step: int) -> list[Wi
     return [windows[at] for at in order[place * config.batch : (place + 1) * config.batch]]
 
 
+def shortened(windows: Sequence[Window], share: float, chance: np.random.Generator) -> list[Window]:
+    """With a chance of `share` the latest items alone, as many as chance says: of some people little is known.
+
+    All of a batch alike, since padding costs as much as what is told.
+    """
+    if chance.random() >= share:
+        return list(windows)
+    count = int(chance.integers(max(1, *(len(window.history) for window in windows))))
+    return [replace(window, history=window.history[max(len(window.history) - count, 0) :]) for window in windows]
+
+
+def told_otherwise(windows: Sequence[Window], config: SftConfig, step: int, alike: Alike | None) -> list[Window]:
+    """The windows of a step with made histories and shorter ones among theirs, from the seed."""
+    chance, made = np.random.default_rng((config.seed, step, 2)), np.random.default_rng((config.seed, step, 3))
+    found = [
+        alike.history(window, made) if alike is not None and made.random() < config.alike else window
+        for window in windows
+    ]
+    return shortened(found, config.shorter, chance)
+
+
+class Alike:
+    """Made histories: things of training that look like the target, to the half that reads.
+
+    What people like next seldom looks like what they liked before, so that real windows teach little listening.
+    """
+
+    def __init__(self, shelf: Shelf, windows: Sequence[Window]) -> None:
+        import torch
+
+        self.items = sorted({item for window in windows for item in (*window.history, window.target)})
+        rows = []
+        for start in range(0, len(self.items), AT_A_TIME):
+            some = self.items[start : start + AT_A_TIME]
+            shelf.told([[item] for item in some])
+            rows += [item.picture.float().mean(0) for item in shelf.liked(some)]
+        looks = torch.stack(rows)
+        unit = torch.nn.functional.normalize(looks - looks.mean(0), dim=-1)
+        near = (unit @ unit.T).fill_diagonal_(-2.0).topk(min(NEAREST, len(self.items) - 1)).indices
+        self.nearest = {item: near[at].tolist() for at, item in enumerate(self.items)}
+
+    def history(self, window: Window, chance: np.random.Generator) -> Window:
+        """As many as the window's own, of the nearest to its target."""
+        near = self.nearest[window.target]
+        chosen = chance.permutation(len(near))[: len(window.history)]
+        return replace(window, history=tuple(self.items[near[at]] for at in chosen.tolist()))
+
+
 def train_sft(
-    shelf: Shelf, parts: Windows, out: Path, config: SftConfig, *, resume: bool = False, say: Said = lambda _: None
+    shelf: Shelf,
+    parts: Windows,
+    out: Path,
+    config: SftConfig,
+    *,
+    before: Path | None = None,
+    resume: bool = False,
+    say: Said = lambda _: None,
 ) -> Row:
-    """Trains, checkpoints, measures; leaves a trained folder in `out` and answers the last row of its log."""
+    """Trains, checkpoints, measures; leaves a trained folder in `out` and answers the last row of its log.
+
+    `before` is where the shelf's network was opened from, if its codes were taught first.
+    """
     import torch
 
     janus = shelf.janus
@@ -91,14 +157,14 @@ def train_sft(
     frugally(janus, config.frugal)
     weights = adapters.learning(janus)
     optimiser = torch.optim.AdamW(weights.values(), lr=config.rate, betas=(0.9, 0.95), weight_decay=0.0)
-    course = Course(
-        out, weights, optimiser, {"base": base, "version": janus.version, "seen": shelf.seen, **asdict(config)}
-    )
+    asked = {"base": base, "version": janus.version, "seen": shelf.seen, **asdict(config)}
+    course = Course(out, weights, optimiser, asked | ({"codes": version_of(before / WHOLE)} if before else {}))
     memory = Memory(shelf, parts, config.watched)
+    alike = Alike(shelf, parts.train) if config.alike else None
     steps = config.steps(len(parts.train))
     for step in range(course.begin(resume=resume), steps):
-        row = descend(course, lambda: _step(shelf, parts.train, config, step), warmed(config.rate, step, config.warm))  # noqa: B023 - called at once
-        row = {"step": step, **row}
+        rate = warmed(config.rate, step, config.warm)
+        row = {"step": step, **descend(course, lambda: _step(shelf, parts.train, config, step, alike), rate)}  # noqa: B023 - called at once
         if (step + 1) % config.every == 0 or step + 1 == steps:
             with resting(janus):
                 row |= {"held": held_loss(shelf, parts.valid[: config.held], config.part), **memory.measured(step)}
@@ -109,16 +175,16 @@ def train_sft(
     names = () if config.rank == 0 else ("sft",)
     trained = adapters.Trained(base, "sft", shelf.seen, names, full=config.rank == 0, version=janus.version)
     frugally(janus, False)
-    adapters.save_trained(janus, out, trained)
+    adapters.save_trained(janus, out, trained, before=before)
     return course.rows()[-1]
 
 
-def _step(shelf: Shelf, windows: Sequence[Window], config: SftConfig, step: int) -> Row:
+def _step(shelf: Shelf, windows: Sequence[Window], config: SftConfig, step: int, alike: Alike | None = None) -> Row:
     """Gradients of one batch, a part at a time."""
     import torch
 
-    chosen = batch_of(windows, config, step)
     chance = np.random.default_rng((config.seed, step, 1))
+    chosen = told_otherwise(batch_of(windows, config, step), config, step, alike)
     dropped = torch.from_numpy(chance.random(len(chosen)) < config.without_history).to(shelf.janus.device)
     total = 0.0
     for start in range(0, len(chosen), config.part):
