@@ -32,11 +32,11 @@ MEMORY = Path("/dev/shm")
 
 
 def done(kept: Path) -> list[dict[str, Any]]:
-    """A line that a kill cut short is not a part that was done."""
+    """What became of each part last; a line that a kill cut short is of none."""
     if not kept.exists():
         return []
-    lines = [line for line in kept.read_text().splitlines(keepends=True) if line.endswith("}\n")]
-    return [json.loads(line) for line in lines]
+    lines = [json.loads(line) for line in kept.read_text().splitlines(keepends=True) if line.endswith("}\n")]
+    return list({line["seed"]: line for line in lines}.values())
 
 
 def compare(seed: int, count: int, address: str, folder: Path) -> dict[str, Any]:
@@ -65,10 +65,10 @@ def go_on(
     seconds: float = math.inf,
     at_once: int = 1,
 ) -> list[dict[str, Any]]:
-    """Parts that are not kept yet, each kept as it is done."""
+    """Parts that are not kept yet, or were kept as different, each kept as it is done."""
     end, writing = time.monotonic() + seconds, threading.Lock()
     seeds = range(seed, seed + -(-sequences // part))
-    known = {line["seed"] for line in done(kept)}
+    known = {line["seed"] for line in done(kept) if not line["difference"]}
 
     def one(number: int) -> None:
         if time.monotonic() >= end:

@@ -92,6 +92,17 @@ def test_provenance_comes_back_with_its_credits_in_order(home: Home) -> None:
         assert pictures.drawings_of(connection, "p1") == [a_drawing()]
 
 
+def test_evidence_of_one_drawing_comes_as_it_credits_whatever_was_written_first(home: Home) -> None:
+    twice = [Credit("Ink", "adapter", weight, model_id="m1") for weight in (0.5, 1.0, 0.25)]
+    with home.write() as connection:
+        models.put(connection, [INK])
+        pictures.put(connection, [Picture("p")])
+        pictures.put_drawings(connection, [Drawing("d", "p", "imported", ())])
+        pictures.put_matches(connection, [("d", place, twice[place]) for place in (2, 0, 1)])
+    with home.read() as connection:
+        assert [found.weight for found in pictures.evidence(connection)] == [0.5, 1.0, 0.25]
+
+
 def test_evidence_is_only_what_speaks_for_a_known_model(home: Home) -> None:
     with home.write() as connection:
         models.put(connection, [INK])

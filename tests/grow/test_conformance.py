@@ -100,3 +100,12 @@ def test_parts_that_were_compared_are_not_compared_again(new_postgres: Callable[
     kept.write_text(kept.read_text().rsplit("}", 1)[0])  # a kill in the middle of the last line
     assert summed(go_on(kept, fresh, **said))["sequences"] == 30
     assert len(made) == 3
+    kept.write_text(kept.read_text().replace("null", '"sequence 3: ..."', 1))  # a part that differed is compared again
+    assert summed(go_on(kept, fresh, **said)) | {"processor_s": 0} == {
+        "benchmark": "same_answers",
+        "sequences": 30,
+        "parts": 2,
+        "differences": [],
+        "processor_s": 0,
+    }
+    assert len(made) == 4

@@ -193,7 +193,7 @@ def put_matches(connection: Connection, matches: Iterable[tuple[str, int, Credit
 def evidence(connection: Connection, models: Sequence[str] | None = None) -> list[Evidence]:
     """Every picture that may speak for a model: not degenerate, not missing, credited to a model we know.
 
-    Of some models only, where these are named; by model, then by picture.
+    Of some models only, where these are named; by model, then by picture, then as its drawing credits them.
     """
     pictures, drawings, credits = tables.pictures.c, tables.drawings.c, tables.credits.c
     query = (
@@ -201,7 +201,7 @@ def evidence(connection: Connection, models: Sequence[str] | None = None) -> lis
         .join(tables.drawings, drawings.picture_id == pictures.id)
         .join(tables.credits, credits.drawing_id == drawings.id)
         .where(pictures.state.in_(("ok", "vector only")), credits.model_id.is_not(None), credits.weight > 0, SHARED)
-        .order_by(credits.model_id, pictures.id, drawings.id)
+        .order_by(credits.model_id, pictures.id, drawings.id, credits.position)
     )
     if models is None:
         return [Evidence(*row) for row in connection.execute(query)]

@@ -38,7 +38,12 @@ class Key:
 def begin_visit(connection: Connection, pepper: bytes, person: str, seconds: float = VISIT_SECONDS) -> str:
     """What the cookie is to hold; always new, so that nobody can have planted it. The oldest visits make room."""
     columns = tables.visits.c
-    old = select(columns.id).where(columns.person_id == person).order_by(columns.made.desc()).offset(MOST_VISITS - 1)
+    old = (
+        select(columns.id)
+        .where(columns.person_id == person)
+        .order_by(columns.made.desc(), columns.id)
+        .offset(MOST_VISITS - 1)
+    )
     connection.execute(delete(tables.visits).where(columns.id.in_(list(connection.execute(old).scalars()))))
     connection.execute(delete(tables.visits).where(columns.expires < now(connection)))
     word = fresh()

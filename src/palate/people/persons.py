@@ -58,7 +58,9 @@ def password_of(connection: Connection, name: str) -> tuple[str | None, str | No
 def ensure_owner(connection: Connection) -> Person:
     """A home belongs to somebody from the first time it is served."""
     columns = tables.persons.c
-    row = connection.execute(select(tables.persons).where(columns.role == "owner").order_by(columns.made)).first()
+    row = connection.execute(
+        select(tables.persons).where(columns.role == "owner").order_by(columns.made, columns.id)
+    ).first()
     if row is not None:
         return _person(row)
     return make(connection, "owner", "owner", None, id=OWNER)
