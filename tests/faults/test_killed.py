@@ -8,20 +8,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from palate.testing.killing import Warm, what_it_holds
+from palate.testing.killing import DEADLINE, Warm, alive, blobs, kill_once, wait_until, what_it_holds
 
 KILLS = {"few": 6, "many": int(os.environ.get("PALATE_KILLS", "50"))}
 """`make test-release` asks for a thousand."""
 PICTURES = {"few": 24, "many": max(160, 4 * KILLS["many"])}
 MODELS = 4
-DEADLINE = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -59,40 +57,6 @@ def undisturbed(warm: Warm, tiny_hub: Path) -> Callable[[str], dict[str, Any]]:
 
 def specify(home: Path, prompts: Path, *more: str) -> list[str]:
     return ["specify", "--hub", str(home), "--prompts", str(prompts), *more]
-
-
-def blobs(home: Path) -> int:
-    return sum(1 for _ in (home / "blobs").glob("??/[!.]*"))
-
-
-def alive(pid: int) -> bool:
-    """A process that ended and was not asked how is not alive."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    began = time.monotonic()
-    while not true():
-        assert time.monotonic() - began < DEADLINE, "it takes too long"
-        time.sleep(0.002)
-
-
-def kill_once(warm: Warm, command: list[str], home: Path, chance: random.Random) -> int:
-    """Start it, kill it at some time early on or after some new pictures; answers how it ended."""
-    before = blobs(home)
-    pid = warm.start(*command)
-    if chance.random() < 0.2:
-        time.sleep(chance.uniform(0, 1))
-    else:
-        more = chance.randint(1, 3)
-        wait_until(lambda: blobs(home) >= before + more or not alive(pid))
-        time.sleep(chance.uniform(0, 0.05))
-    if alive(pid):
-        os.kill(pid, signal.SIGKILL)
-    return warm.end()
 
 
 @pytest.mark.parametrize("how_many", ["few", pytest.param("many", marks=pytest.mark.long)])

@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from palate.catalogue import models as model_rows
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue import tables, vectors
 from palate.catalogue.home import Home
-from palate.catalogue.records import Credit, Drawing, FileSeen, Model, Picture
+from palate.catalogue.records import Credit, Drawing, FileSeen, Model, ModelKind, Picture
 from palate.check import check, mend
 from palate.errors import PalateError
+from palate.generators.opening import drawn_in_one_go
 from palate.generators.protocol import Generator, Order
 from palate.settings import Settings
 from palate.specify import encoding, executors, ordering
@@ -100,7 +102,7 @@ def test_a_grown_prompt_set_draws_only_the_new(hub: Hub) -> None:
 
 
 def test_ctrl_c_loses_nothing_and_the_next_run_goes_on(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("palate.specify.drawing.BATCH", 2)
+    monkeypatch.setattr("palate.specify.drawing.drawn_in_one_go", lambda *_: 2)
     undisturbed = Hub(hub.home.folder.parent / "other", monkeypatch)
     undisturbed.specify()
     monkeypatch.setattr(executors, "generator_for", hub._generator)
@@ -111,6 +113,36 @@ def test_ctrl_c_loses_nothing_and_the_next_run_goes_on(hub: Hub, monkeypatch: py
     assert hub.specify()["done"] == 6
     assert hub.pictures() == undisturbed.pictures()
     assert check(hub.home) == []
+
+
+def test_what_is_claimed_is_no_more_than_is_drawn_in_one_go(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("palate.specify.drawing.drawn_in_one_go", lambda *_: 1)
+    hub.fails_on, hub.error = "a green triangle", SystemExit()  # a model ended, and nothing was given back
+    monkeypatch.setattr("palate.specify.drawing._give_back", lambda *_: None)
+    with pytest.raises(SystemExit):
+        hub.specify()
+    with hub.home.read() as connection:
+        states = connection.execute(select(tables.tasks.c.state)).scalars().all()
+    assert sorted(states) == ["done", "done", "leased", "planned", "planned", "planned"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "device", "together"),
+    [
+        ("endpoint", None, "cpu", 1),  # which may be paid for by the picture
+        ("pipeline", 2**33, "cpu", 1),
+        ("pipeline", 2**24, "cpu", 8),
+        ("checkpoint", None, "cpu", 8),
+        ("pipeline", 2**33, "auto", 1),
+    ],
+)
+def test_a_large_model_is_claimed_picture_by_picture(
+    kind: ModelKind, size: int | None, device: str, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("palate.generators.opening.best_device", lambda: "mps")
+    base = Model("m", "M", kind, "/m", size=size)
+    assert drawn_in_one_go(base, None, device) == together
+    assert drawn_in_one_go(Model("l", "L", "adapter", "/l", size=2**20), base, device) == together
 
 
 def test_a_prompt_that_always_fails_is_parked_with_its_reason_and_the_rest_is_drawn(

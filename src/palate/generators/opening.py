@@ -7,7 +7,7 @@ from pathlib import Path
 
 from palate.catalogue.records import Model, ModelKind
 from palate.errors import PalateError
-from palate.generators.loading import TINY, TINY_BATCH
+from palate.generators.loading import TINY, TINY_BATCH, batch_for, best_device
 from palate.generators.protocol import Generator
 
 UNPACKED = 2
@@ -69,6 +69,16 @@ def drawn_together(model: Model, base: Model | None) -> int:
     ground = model if base is None else base
     files = ground.size if ground.kind in ("pipeline", "checkpoint") else None
     return TINY_BATCH if files is not None and UNPACKED * files < TINY else 1
+
+
+def drawn_in_one_go(model: Model, base: Model | None, device: str) -> int:
+    """How many pictures of a model come at once at most: what is lost where whoever draws is killed."""
+    ground = model if base is None else base
+    if ground.kind not in ("pipeline", "checkpoint"):
+        return 1
+    if ground.size is None or ground.size < TINY:
+        return TINY_BATCH
+    return 1 if device == "cpu" else batch_for(best_device() if device == "auto" else device, ground.size)
 
 
 def _located(adapter: Model) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,7 +77,11 @@ def plan(connection: Connection, kind: str, specification: Mapping[str, Any], wo
     return job
 
 
-def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task]:
+HowMany = Callable[[str, Mapping[str, Any]], int]
+"""Of a group whose first task has this payload."""
+
+
+def claim(connection: Connection, job: str, owner: str, count: int | HowMany) -> list[Task]:
     """Up to `count` tasks of one group, leased to `owner`; expired leases are up for claiming again.
 
     What was tried before comes last, and alone: a task that fails or kills its worker takes no other with it. Where
@@ -92,7 +96,8 @@ def claim(connection: Connection, job: str, owner: str, count: int) -> list[Task
     if first is None:
         shared = connection.dialect.name == "postgresql"
         return claim(connection, job, owner, count) if shared and release_all(connection) else []
-    fresh = query.where(columns.group == first.group, columns.attempts == 0).limit(count)
+    most = count if isinstance(count, int) else count(first.group, first.payload)
+    fresh = query.where(columns.group == first.group, columns.attempts == 0).limit(most)
     rows = [first] if first.attempts else connection.execute(fresh).all()
     lease = {"state": "leased", "owner": owner, "lease_until": now(connection) + LEASE_SECONDS}
     chosen = columns.key.in_([row.key for row in rows])

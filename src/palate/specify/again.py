@@ -16,10 +16,10 @@ from palate.errors import PalateError
 from palate.jobs.tasks import Task
 from palate.settings import Settings
 from palate.specify import orders
-from palate.specify.drawing import BATCH
 from palate.specify.executors import Batch, Drawn, draw_batch
 
 Draw = Callable[[Batch], list[Drawn]]
+AT_ONCE = 16
 FEW = 2
 """Up to so many of one model are drawn one by one: to fill a batch up with copies takes longer."""
 
@@ -89,8 +89,8 @@ def _drawn(home: Home, settings: Settings, keys: dict[str, Drawing], draw: Draw)
         model, base = models.get(model_id), models.get(base_id)
         if model is None or base is None:
             continue
-        for start in range(0, len(ids), BATCH):
-            part = ids[start : start + BATCH]
+        for start in range(0, len(ids), AT_ONCE):
+            part = ids[start : start + AT_ONCE]
             tasks = tuple(_task(model, base, keys[id]) for id in part)
             batch = Batch(model, base, tasks, settings.device, one_by_one=len(part) <= FEW)
             for id, picture in zip(part, draw(batch), strict=True):

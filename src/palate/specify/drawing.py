@@ -7,21 +7,21 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Credit, CreditRole, Drawing, Model, Picture, Prompt, digest
 from palate.errors import PalateError
-from palate.generators.opening import drawn_together
+from palate.generators.opening import drawn_in_one_go, drawn_together
 from palate.jobs import tasks as queue
-from palate.jobs.tasks import LeaseLostError, Task
+from palate.jobs.tasks import HowMany, LeaseLostError, Task
 from palate.specify import orders
 from palate.specify.executors import Batch, Drawn, Workers
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
-BATCH = 16
 FOR_GOOD = {
     *("unsafe_format", "model_corrupt", "model_changed", "model_missing", "no_base"),
     *("cannot_draw", "cannot_edit", "start_missing"),
@@ -63,10 +63,19 @@ def run(
     progress: Progress = nothing,
     batch: int | None = None,
 ) -> Outcome:
-    """Everything of the job that is not done yet; killed at any point, a second call does the rest."""
+    """Everything of the job that is not done yet; killed at any point, a second call does the rest.
+
+    Claimed are `batch` pictures at a time, else as many as the model draws in one go: no more are drawn again after a
+    kill.
+    """
     owner = queue.worker_name()
     outcome = Outcome(job)
     pending: dict[Future[list[Drawn]], Batch] = {}
+
+    def in_one_go(group: str, payload: Mapping[str, Any]) -> int:
+        base = payload["base"]
+        return drawn_in_one_go(models[group], models[base] if base else None, device)
+
     with home.writing(), home.at_work(owner):
         with home.write() as connection:
             queue.release_all(connection)
@@ -74,7 +83,7 @@ def run(
             total = sum(queue.states(connection, job).values())
         try:
             while True:
-                _fill(home, job, models, workers, pending, owner, device, batch or BATCH)
+                _fill(home, job, models, workers, pending, owner, device, batch or in_one_go)
                 if not pending:
                     break
                 finished, _ = wait(pending, return_when=FIRST_COMPLETED)
@@ -106,7 +115,7 @@ def _fill(
     pending: dict[Future[list[Drawn]], Batch],
     owner: str,
     device: str,
-    size: int,
+    size: int | HowMany,
 ) -> None:
     while len(pending) < workers.count:
         with home.write(beside=True) as connection:

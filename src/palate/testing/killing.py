@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,8 @@ FAKE_MODELS = [
     Model("m-yellow", "Yellow", "pipeline", "fake://yellow", base="fake"),
 ]
 """What `palate.testing.warm --fakes` can draw with."""
+DEADLINE = 120.0
+"""Seconds after which something that was waited for does not come."""
 
 
 class Warm:
@@ -100,3 +105,38 @@ def what_it_holds(folder: Path) -> dict[str, Any]:
     answer["leftovers"] = sorted(path.name for path in (folder / "blobs").glob("??/.*"))
     home.close()
     return answer
+
+
+def blobs(home: Path) -> int:
+    return sum(1 for _ in (home / "blobs").glob("??/[!.]*"))
+
+
+def alive(pid: int) -> bool:
+    """A process that ended and was not asked how is not alive."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not true():
+        if time.monotonic() - began > DEADLINE:
+            raise TimeoutError("it takes too long")
+        time.sleep(0.002)
+
+
+def kill_once(warm: Warm, command: list[str], home: Path, chance: random.Random) -> int:
+    """Start it, kill it at some time early on or after some new pictures; answers how it ended."""
+    before = blobs(home)
+    pid = warm.start(*command)
+    if chance.random() < 0.2:
+        time.sleep(chance.uniform(0, 1))
+    else:
+        more = chance.randint(1, 3)
+        wait_until(lambda: blobs(home) >= before + more or not alive(pid))
+        time.sleep(chance.uniform(0, 0.05))
+    if alive(pid):
+        os.kill(pid, signal.SIGKILL)
+    return warm.end()

@@ -1,0 +1,276 @@
+"""Which branches of the store, of jobs and of who may do what no test takes, and how many planted faults tests find.
+
+`python checks/mutants.py [--some 100] [--seed 0] [--kept FOLDER]`. The tests of these folders run once and say which
+of them meets which line. Then so many of all small faults that can be planted, drawn by the seed, are planted one at a
+time: a comparison, a sign, a number, a condition turned round, an answer or a step left out. The tests that meet its
+line run, the quickest first, at most a minute of them; what none of them notices has survived. `--kept` holds what was
+found so far, and the same command goes on from there; remove it when the code has changed. Below 90 in 100 it exits
+with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+MUTATED = ("catalogue", "jobs", "people")
+TESTS = ("catalogue", "jobs", "people", "grow", "faults", "specify", "serve")
+BAR = 0.9
+MOST_SECONDS = 60.0
+PAIRS: tuple[tuple[type[ast.AST], type[ast.AST]], ...] = (
+    (ast.Eq, ast.NotEq),
+    (ast.Lt, ast.LtE),
+    (ast.Gt, ast.GtE),
+    (ast.In, ast.NotIn),
+    (ast.Is, ast.IsNot),
+    (ast.And, ast.Or),
+    (ast.Add, ast.Sub),
+    (ast.Mult, ast.Div),
+    (ast.BitAnd, ast.BitOr),
+)
+SWAPPED = {**dict(PAIRS), **{other: one for one, other in PAIRS}, ast.FloorDiv: ast.Mult}
+
+Fault = tuple[int, str, Callable[[], None]]
+"""The line, what is done to it, and a function that does it to the tree it was found in."""
+
+
+def faults(tree: ast.AST) -> Iterator[Fault]:
+    """Every fault that can be planted in a tree, in its order; annotations and docstrings are not code."""
+    for node in _code(tree):
+        if isinstance(node, ast.Compare):
+            for place, operator in enumerate(node.ops):
+                if type(operator) in SWAPPED:
+                    yield node.lineno, _named(operator), _set(node.ops, place, SWAPPED[type(operator)]())
+        elif isinstance(node, (ast.BoolOp, ast.BinOp, ast.AugAssign)) and type(node.op) in SWAPPED:
+            yield node.lineno, _named(node.op), _put(node, "op", SWAPPED[type(node.op)]())
+        elif isinstance(node, ast.Constant) and isinstance(node.value, (bool, int, float)):
+            other = not node.value if isinstance(node.value, bool) else node.value + 1
+            yield node.lineno, f"{node.value} to {other}", _put(node, "value", other)
+        elif isinstance(node, (ast.If, ast.IfExp, ast.While)):
+            yield node.lineno, "condition turned round", _put(node, "test", _not(node.test))
+        elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
+            yield node.lineno, "answers None", _put(node, "value", ast.copy_location(ast.Constant(None), node))
+        elif isinstance(node, ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+            yield node.lineno, "left out", _leave_out(tree, node)
+
+
+def _code(tree: ast.AST) -> Iterator[ast.AST]:
+    """Nodes that are run: no type, nothing that a type checker alone reads."""
+    skipped = {"annotation", "returns", "decorator_list"}
+    for name, value in ast.iter_fields(tree):
+        for node in value if isinstance(value, list) else [value]:
+            typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+            alias = isinstance(node, ast.Assign) and "Literal" in ast.dump(node.value)
+            if isinstance(node, ast.AST) and name not in skipped and not typing and not alias:
+                yield node
+                yield from _code(node)
+
+
+def _named(operator: ast.AST) -> str:
+    return f"{type(operator).__name__} to {SWAPPED[type(operator)].__name__}"
+
+
+def _not(test: ast.expr) -> ast.expr:
+    return ast.fix_missing_locations(ast.copy_location(ast.UnaryOp(ast.Not(), test), test))
+
+
+def _is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _set(values: list[Any], place: int, new: Any) -> Callable[[], None]:
+    return lambda: values.__setitem__(place, new)
+
+
+def _put(node: ast.AST, name: str, new: Any) -> Callable[[], None]:
+    return lambda: setattr(node, name, new)
+
+
+def _leave_out(tree: ast.AST, gone: ast.stmt) -> Callable[[], None]:
+    def act() -> None:
+        for parent in ast.walk(tree):
+            for _, body in ast.iter_fields(parent):
+                if isinstance(body, list) and gone in body:
+                    body[body.index(gone)] = ast.copy_location(ast.Pass(), gone)
+
+    return act
+
+
+def planted(source: str, number: int) -> ast.Module:
+    """The tree with its many-th fault in it."""
+    tree = ast.parse(source)
+    *_, (_, _, plant) = (fault for place, fault in enumerate(faults(tree)) if place <= number)
+    plant()
+    return copy.deepcopy(tree)
+
+
+class Planting(MetaPathFinder, Loader):
+    """Imports one module from a tree instead of its file."""
+
+    def __init__(self, module: str, path: Path, tree: ast.Module) -> None:
+        self.module, self.path, self.tree = module, path, tree
+
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        return spec_from_loader(name, self, origin=str(self.path)) if name == self.module else None
+
+    def exec_module(self, module: Any) -> None:
+        module.__file__ = str(self.path)
+        exec(compile(self.tree, str(self.path), "exec"), module.__dict__)
+
+
+class Meeting:
+    """Says to the coverage which test runs, and remembers how long it took."""
+
+    def __init__(self, coverage: Any) -> None:
+        self.coverage = coverage
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.coverage.switch_context(nodeid)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+
+
+def tests() -> list[str]:
+    return [str(ROOT / "tests" / name) for name in TESTS]
+
+
+def meet(kept: Path) -> int:
+    """Run the tests once: `kept` then says which lines each test meets, and which branches none takes."""
+    import coverage
+    import pytest
+
+    sources = [f"palate.{name}" for name in MUTATED]
+    measured = coverage.Coverage(data_file=str(kept / "coverage"), branch=True, source=sources)
+    meeting = Meeting(measured)
+    measured.start()
+    status = pytest.main(["-q", "-m", "not long", "-p", "no:cacheprovider", *tests()], plugins=[meeting])
+    measured.stop()
+    measured.save()
+    with (kept / "branches.txt").open("w") as file:
+        share = measured.report(file=file, show_missing=True, skip_covered=True)
+    data, met = measured.get_data(), {}
+    for path in sorted(data.measured_files()):
+        lines = data.contexts_by_lineno(path)
+        met[str(Path(path).relative_to(ROOT))] = {
+            str(line): sorted(filter(None, names)) for line, names in lines.items()
+        }
+    found = {"status": int(status), "branches": share, "seconds": meeting.seconds, "met": met}
+    (kept / "met.json").write_text(json.dumps(found))
+    return 0
+
+
+def alone(act: Callable[[], int], seconds: float) -> int:
+    """What a fork of this process answers; -1 if it takes too long."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        os.dup2(1, 2)
+        try:
+            os._exit(act())
+        except BaseException:
+            os._exit(3)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return -1
+
+
+def chosen(names: list[str], seconds: dict[str, float]) -> list[str]:
+    """The quickest tests, a minute of them."""
+    spent, some = 0.0, list[str]()
+    for name in sorted(names, key=lambda name: seconds.get(name, MOST_SECONDS)):
+        spent += seconds.get(name, MOST_SECONDS)
+        if some and spent > MOST_SECONDS:
+            break
+        some.append(name)
+    return some
+
+
+def survives(path: Path, number: int, names: list[str]) -> bool:
+    module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+
+    def act() -> int:
+        import pytest
+
+        sys.meta_path.insert(0, Planting(module, path, planted(path.read_text(), number)))
+        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *names]))
+
+    return alone(act, 3 * MOST_SECONDS) == 0
+
+
+def try_all(kept: Path, some: int, seed: int) -> list[dict[str, Any]]:
+    """So many faults, each a line of `kept` once it was tried."""
+    known = json.loads((kept / "met.json").read_text())
+    files = [path for name in MUTATED for path in sorted((ROOT / "src" / "palate" / name).glob("*.py"))]
+    places = [(path, number) for path in files for number in range(len(list(faults(ast.parse(path.read_text())))))]
+    wanted = random.Random(seed).sample(places, min(some, len(places)))
+    log = kept / "tried.jsonl"
+    tried = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    import_much()
+    for path, number in wanted[len(tried) :]:
+        line, what, _ = list(faults(ast.parse(path.read_text())))[number]
+        shown = str(path.relative_to(ROOT))
+        names = chosen(known["met"].get(shown, {}).get(str(line), []), known["seconds"])
+        lives = survives(path, number, names) if names else True
+        tried.append({"file": shown, "line": line, "fault": what, "tests": len(names), "survived": lives})
+        with log.open("a") as file:
+            file.write(json.dumps(tried[-1]) + "\n")
+    return tried
+
+
+def import_much() -> None:
+    """What tests import of others, once, so that each fork has it; nothing of ours, in which faults are planted."""
+    import fastapi  # noqa: F401
+    import numpy  # noqa: F401
+    import PIL.Image  # noqa: F401
+    import pytest  # noqa: F401
+    import sqlalchemy  # noqa: F401
+    import torch
+    import transformers  # noqa: F401
+
+    torch.set_num_threads(1)
+
+
+def main(some: int, seed: int, kept: Path) -> dict[str, Any]:
+    kept.mkdir(parents=True, exist_ok=True)
+    if not (kept / "met.json").exists() and alone(lambda: meet(kept), 3600):
+        raise SystemExit("the tests did not end")
+    known = json.loads((kept / "met.json").read_text())
+    tried = try_all(kept, some, seed)
+    killed = sum(not one["survived"] for one in tried)
+    unmet = sum(not one["tests"] for one in tried)
+    counted = {"planted": len(tried), "found": killed, "on_lines_no_test_meets": unmet}
+    return {**counted, "share": round(killed / len(tried), 3), "branches": round(known["branches"], 1)}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--some", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kept", type=Path, default=ROOT / ".cache" / "mutants")
+    given = parser.parse_args()
+    told = main(given.some, given.seed, given.kept)
+    print(json.dumps(told))
+    sys.exit(told["share"] < BAR)
