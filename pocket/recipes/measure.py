@@ -182,10 +182,13 @@ def main(args: list[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--most", type=int, help="only so many models, or Janus' pictures (a trial)")
     parser.add_argument("--steps", type=int, default=bank.STEPS)
     parser.add_argument("--seeds", type=int, default=10, help="task pictures a prompt, for identification")
+    parser.add_argument("--bank", action="store_true", help="identification on the bank's pictures: nothing is drawn")
     parser.add_argument("--executor", default="serial", help="where identification draws: serial, or pool")
     options = parser.parse_args(args)
     if options.kind == "janus":
         return measure_janus.measure(options.most)
+    if options.kind == "identification" and options.bank:
+        return measure_identification.measure_banked(options.seeds)
     if options.kind == "identification":
         return measure_identification.measure(options.seeds, options.executor)
     return measure_diffusion(options.most, options.steps)

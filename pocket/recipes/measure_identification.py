@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recipes import captions, package, work
+
+if TYPE_CHECKING:
+    from palate.evaluate.report import Report
 
 METHODS = ("popularity", "rkme", "pmi", "style")
 COUNTS = (1, 6)
@@ -23,22 +26,23 @@ def alike(sets: dict[str, str]) -> set[str]:
     return {model for model, family in families.items() if sizes[family] > 1}
 
 
-def hits(run: Path, method: str, count: int) -> dict[int, float]:
-    """1 for each case whose right model is the single best of all, by a run's own files."""
+def hits(run: Path, method: str, count: int) -> NDArray[np.float64]:
+    """1 for each case whose right model is the single best of all, by a run's own files; empty where it has none."""
     rows = work.read_lines(run / "scores.jsonl")
-    return {row["case"]: float(row["rank"] <= 1) for row in rows if (row["method"], row["pictures"]) == (method, count)}
+    asked = (row["ranks"] for row in rows if (row["method"], row.get("pictures")) == (method, count))
+    return np.array([float(rank <= 1) for rank in next(asked, ())])
 
 
 def difference(
-    ours: dict[int, float], theirs: dict[int, float], model_of: dict[int, str], chosen: set[str], draws: int = 2000
+    ours: NDArray[np.float64], theirs: NDArray[np.float64], model_of: list[str], chosen: set[str], draws: int = 2000
 ) -> dict[str, Any]:
     """Shares of hits among the chosen models, and the difference with its 95 % bootstrap interval over models."""
     models = sorted(chosen)
     place = {model: number for number, model in enumerate(models)}
     both: NDArray[np.float64] = np.zeros((len(models), 3))
-    for case, model in model_of.items():
+    for mine, other, model in zip(ours, theirs, model_of, strict=True):
         if model in place:
-            both[place[model]] += (ours[case], theirs[case], 1.0)
+            both[place[model]] += (mine, other, 1.0)
     draw = np.random.default_rng(0).integers(0, len(models), (draws, len(models)))
     summed = both[draw].sum(1)
     low, high = np.quantile((summed[:, 0] - summed[:, 1]) / summed[:, 2], (0.025, 0.975))
@@ -47,10 +51,12 @@ def difference(
     return {**found, "difference": (mine - other) / count, "low": float(low), "high": float(high)}
 
 
-def lines_of(metrics: dict[str, Any], among: dict[int, dict[str, Any]], models: int, cases: int) -> list[str]:
+def lines_of(
+    metrics: dict[str, Any], among: dict[int, dict[str, Any]], models: int, cases: int, command: str
+) -> list[str]:
     """What the card says."""
     rows = [
-        f"{models} models, 61 specification prompts, {cases} tasks; `palate evaluate identification --hub pocket`.",
+        f"{models} models, {cases} tasks; `palate evaluate identification {command}`.",
         "",
         "| top-1 (FID of the chosen models' pictures) | 1 picture | 6 pictures |",
         "|---|---|---|",
@@ -78,21 +84,36 @@ def measure(seeds: int, executor: str) -> dict[str, Any]:
     opened = Studio.open("pocket")
     with progress(quiet=False) as bar:
         report = opened.evaluate_identification(seeds=seeds, executor=executor, progress=bar)
-    with_sets = {
-        model["id"]: str(opened.show(model["id"])["model"]["card"].get("set", model["id"])) for model in opened.models()
-    }
     opened.close()
+    return told(report, "--hub pocket", "Who drew this?")
+
+
+def measure_banked(seeds: int) -> dict[str, Any]:
+    """On the pictures of the bank, up to four seeds each: nothing is drawn."""
+    from palate.evaluate.identification_banked import evaluate_banked
+
+    run = work.folder("identification-bank")
+    return told(evaluate_banked(min(seeds, 4), out=run), "--bank", "Who drew this? On the bank")
+
+
+def told(report: Report, command: str, title: str) -> dict[str, Any]:
+    """Everything of a run, and style beside PMI among look-alikes, into the diffusion's card."""
+    from palate.importers.pocket import drawing_models, shipped
+
+    _, adapters = drawing_models(shipped())
+    sets = {model.id: str(model.card.get("set", model.id)) for model in adapters.values()}
     run = Path(str(report.run))
-    model_of = {row["case"]: str(row["model"]) for row in work.read_lines(run / "cases.jsonl")}
-    chosen = alike({model: with_sets[model] for model in set(model_of.values())})
-    counts = [count for count in COUNTS if f"style/top1@{count}" in report.metrics]
-    among = {
-        count: difference(hits(run, "style", count), hits(run, "pmi", count), model_of, chosen)
-        for count in counts
-        if chosen
-    }
-    lines = lines_of(dict(report.metrics), among, len(set(model_of.values())), report.cases)
-    numbers = {"metrics": report.as_json()["metrics"], "alike": among, "models alike": sorted(chosen)}
-    package.note(package.WEIGHTS / "diffusion", "Who drew this?", lines, numbers)
+    model_of = [str(row["model"]) for row in work.read_lines(run / "cases.jsonl")]
+    chosen = alike({model: sets.get(model, model) for model in set(model_of)})
+    among = {}
+    for count in COUNTS if chosen else ():
+        ours, theirs = hits(run, "style", count), hits(run, "pmi", count)
+        if len(ours):
+            among[count] = difference(ours, theirs, model_of, chosen)
+    lines = lines_of(dict(report.metrics), among, len(set(model_of)), report.cases, command)
+    shown = {f"{method}/{what}@{count}" for method in METHODS for what in ("top1", "fid") for count in COUNTS}
+    kept = {name: metric for name, metric in report.as_json()["metrics"].items() if name in shown}
+    numbers = {"metrics": kept, "alike": among, "models alike": sorted(chosen)}
+    package.note(package.WEIGHTS / "diffusion", title, lines, numbers)
     print("\n".join(lines))
     return numbers

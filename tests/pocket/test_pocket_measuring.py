@@ -91,9 +91,8 @@ def test_models_are_alike_where_their_family_has_another() -> None:
 
 
 def test_a_difference_is_over_the_chosen_models_alone() -> None:
-    model_of = {0: "a", 1: "a", 2: "b", 3: "c"}
-    ours, theirs = {0: 1.0, 1: 1.0, 2: 1.0, 3: 0.0}, {0: 0.0, 1: 1.0, 2: 0.0, 3: 1.0}
-    found = measure_identification.difference(ours, theirs, model_of, {"a", "b"})
+    ours, theirs = np.array([1.0, 1.0, 1.0, 0.0]), np.array([0.0, 1.0, 0.0, 1.0])
+    found = measure_identification.difference(ours, theirs, ["a", "a", "b", "c"], {"a", "b"})
     assert (found["models"], found["style"], found["pmi"]) == pytest.approx((2, 1.0, 1 / 3))
     assert found["difference"] == pytest.approx(2 / 3)
     assert (found["low"], found["high"]) == pytest.approx((0.5, 1.0))
