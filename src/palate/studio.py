@@ -472,6 +472,12 @@ class Studio:
         were = self.home.places
         return move(self.home, Places(database or were.database, blobs or were.blobs))
 
+    def backup(self, folder: Path) -> dict[str, int]:
+        """Copy the home as it is now to a folder that is a home as well; again, only what is new."""
+        from palate.catalogue.backups import back_up
+
+        return back_up(self.home, folder)
+
     # -- settings -----------------------------------------------------------------------------------------------
 
     def config_get(self, name: str | None = None) -> list[dict[str, Any]]:

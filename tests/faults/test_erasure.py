@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from palate.catalogue import choices, conversations, pictures
+from palate.catalogue.backups import back_up
 from palate.catalogue.choices import Choice
 from palate.catalogue.conversations import Candidate, Conversation, Stated, Turn
 from palate.catalogue.home import Home
@@ -59,9 +60,13 @@ def test_every_sqlite_is_told_to_overwrite_what_is_deleted(tmp_path: Path) -> No
         assert connection.exec_driver_sql("PRAGMA secure_delete").scalar() == 1
 
 
-def test_no_byte_of_a_home_tells_of_who_was_erased(tmp_path: Path) -> None:
+def test_no_byte_of_a_home_or_of_its_next_copy_tells_of_who_was_erased(tmp_path: Path) -> None:
     with closing(Home.create(tmp_path / "home")) as home:
         plant(home)
         assert {"palate.db", "upload"} <= set(where(home.folder))
+        back_up(home, tmp_path / "copy")
         erase(home, "ada")
-    assert where(tmp_path / "home") == []
+        assert where(tmp_path / "home") == []
+        assert "palate.db" in where(tmp_path / "copy")
+        back_up(home, tmp_path / "copy")
+    assert where(tmp_path / "copy") == []

@@ -1,4 +1,4 @@
-"""The commands that keep a home: `init`, `config`, `check`, `export`, `migrate`."""
+"""The commands that keep a home: `init`, `config`, `check`, `export`, `migrate`, `backup`."""
 
 from __future__ import annotations
 
@@ -117,3 +117,22 @@ def migrate(
     else:
         printing.facts(answer)
         printing.note("the home lives there now; what was copied is still where it was")
+
+
+def backup(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the copy lies: a new folder, or one that holds a copy already.")
+    ],
+    hub: Hub = None,
+    json: AsJson = False,
+) -> None:
+    """Copy a home as it is now, while it is served as well; again, only what is new is copied."""
+    from palate.cli import printing
+
+    with studio(hub) as opened:
+        answer = opened.backup(folder)
+    if json:
+        printing.as_json(answer)
+    else:
+        printing.facts(answer)
+        printing.note(f"the copy is a home: `palate check --hub {folder}`")

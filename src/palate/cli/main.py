@@ -80,6 +80,7 @@ config.command("get")(keeping.config_get)
 config.command("set")(keeping.config_set)
 app.command()(keeping.check)
 app.command()(keeping.migrate)
+app.command()(keeping.backup)
 app.command()(serving.serve)
 app.command()(serving.mcp)
 
