@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
 from palate.evaluate.personalise import (
     UNSEEN,
     Limits,
     PersonaliseDesign,
     evaluate_personalise,
+    known_measures,
     lost,
     mean_of,
     people_first,
@@ -79,12 +81,31 @@ def test_every_method_is_measured_alike_and_leaves_a_run(collection: Collection,
 def test_without_a_network_the_rest_is_measured_and_it_says_so(collection: Collection, tmp_path: Path) -> None:
     data = publish(tmp_path / "data", collection)
     networks = Networks(str(tmp_path / "no-clip"), str(tmp_path / "no-dino"), "none")
-    design = PersonaliseDesign(10, str(tmp_path / "no-janus"), networks, retrieval=("popularity",))
+    measures = known_measures(["ssim-history", "cts-target"])
+    design = PersonaliseDesign(
+        10,
+        str(tmp_path / "no-janus"),
+        networks,
+        unseen=("plain-look", "palate.personalise.plain_look:PlainLook"),
+        measures=measures,
+        retrieval=("popularity",),
+    )
     report = evaluate_personalise(data, design)
     assert {"retrieve-popularity", "random"} <= {name.split("/")[0] for name in report.metrics}
     said = " ".join(row["why"] for row in report.tables["not measured"])
     assert "untrained, sft and grpo are not measured" in said
     assert not any(name.startswith(("sft", "grpo", "untrained")) for name in report.metrics)
+    assert "random/ssim-history" in report.metrics
+    assert not any(name.endswith("/ssim-target") for name in report.metrics)
+    again = f"{UNSEEN}/palate.personalise.plain_look:PlainLook"
+    assert report.metrics[f"random/{again}"].value == report.metrics[f"random/{UNSEEN}"].value
+    assert report.metrics[f"copy-history-shuffled/{again}"] == report.metrics[f"copy-history-shuffled/{UNSEEN}"]
+
+
+def test_an_unknown_measure_is_named() -> None:
+    assert "cis-history" in known_measures(None)
+    with pytest.raises(PalateError, match="no measure 'beauty'"):
+        known_measures(["beauty"])
 
 
 # -- what methods show ------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from palate.errors import PalateError
 from palate.personalise import aesthetics
 from palate.personalise.histories import Collection, Item, Window, collected
 from palate.personalise.judging import ReadingJudge, ServerJudge, number_in, open_judge
+from palate.personalise.opening import onlooker, remembered
 from palate.personalise.rewards import Floats, RewardConfig, combine, normalised, of_text, scored
-from palate.personalise.scorers import Patches, Relevance, Space, Structure, Unlike, vision_maps
+from palate.personalise.scorers import Maps, Patches, Relevance, Space, Structure, Unlike, vision_maps
 from palate.testing.fakes import FakeEncoder
 from palate.testing.likings import as_png
 from palate.testing.servers import as_json, serving
@@ -220,3 +222,23 @@ def test_one_reward_alone_and_all_but_one() -> None:
 def test_a_reward_of_another_length_is_broken() -> None:
     with pytest.raises(PalateError, match="2 pictures, numbers of shape"):
         scored([Plain("profile", [1.0])], [None, None], [WINDOW] * 2)  # type: ignore[list-item]
+
+
+def test_what_several_rewards_ask_of_the_same_pictures_is_looked_at_once() -> None:
+    asked = []
+
+    def extract(pictures: Sequence[Image.Image]) -> list[Maps]:
+        asked.append(len(pictures))
+        return [[np.zeros((1, 1), np.float32)] for _ in pictures]
+
+    seen, two = remembered(extract), [Image.new("RGB", (4, 4)) for _ in range(2)]
+    assert seen(two) == seen(list(two))
+    seen(two[:1])
+    seen(two)
+    assert asked == [2, 1, 2]
+
+
+def test_an_onlooker_may_be_a_class_of_one_s_own() -> None:
+    assert onlooker("palate.personalise.plain_look:PlainLook", None).name == "plain-look"
+    with pytest.raises(PalateError, match="does not open"):
+        onlooker("palate.personalise.plain_look:Nobody", None)

@@ -7,6 +7,7 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,7 +18,7 @@ from palate.personalise.drawing import trained_folder
 from palate.personalise.histories import Windows, split_by_time
 from palate.personalise.janus import Seen, open_janus, version_of
 from palate.personalise.memorising import nearest_share
-from palate.personalise.sft import SftConfig, batch_of, picture_loss, train_sft, without_history
+from palate.personalise.sft import Alike, SftConfig, batch_of, picture_loss, train_sft, without_history
 from palate.personalise.shelf import Shelf, histories_of
 from palate.testing.januses import build_tiny_janus
 from palate.testing.likings import painted_collection
@@ -212,3 +213,29 @@ def test_what_was_trained_on_other_weights_of_the_same_name_is_not_used(folder: 
     assert trained_folder(home, str(folder)) is None
     with pytest.raises(PalateError, match="it was trained on 0123456789ab"):
         adapters.open_trained(place)
+
+
+def test_what_ships_trained_with_a_network_is_used_where_the_home_has_nothing(folder: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(folder, tmp_path / "base")
+    few = SftConfig(batch=2, rank=2, most=1, watched=0)
+    shelf, parts = shelf_of(base)
+    shipped, own = base / "personalise" / "sft", tmp_path / "home" / "personalise" / "sft"
+    assert trained_folder(tmp_path / "home", str(base)) is None
+    train_sft(shelf, parts, shipped, few)
+    assert trained_folder(None, str(base)) == trained_folder(tmp_path / "home", str(base)) == shipped
+    assert trained_folder(None, str(base), "grpo") is None
+    shelf, parts = shelf_of(base)
+    train_sft(shelf, parts, own, few)
+    assert trained_folder(tmp_path / "home", str(base)) == own
+
+
+def test_made_histories_look_like_the_next_item(folder: Path) -> None:
+    shelf, parts = shelf_of(folder)
+    made, chance = Alike(shelf, parts.train), np.random.default_rng(0)
+    colour = [item.title.split()[0] for item in shelf.collection.items]
+    windows = [made.history(window, chance) for window in parts.train[:20]]
+    for window in windows:
+        assert window.target not in window.history
+        assert len(window.history) == 2
+    same = [colour[item] == colour[window.target] for window in windows for item in window.history]
+    assert sum(same) / len(same) > 0.5

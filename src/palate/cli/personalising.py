@@ -281,6 +281,10 @@ def evaluate(
         list[str] | None, typer.Option("--unseen", help="An encoder that no reward used; may be repeated.")
     ] = None,
     retrieval: Retrieval = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option("--measure", help="Only this one, beside what no reward used; may be repeated, all by default."),
+    ] = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
     device: Device = None,
@@ -290,7 +294,7 @@ def evaluate(
     """Drawn pictures beside what recommenders find: relevance, looks, copies, collapse, and whether it listens."""
     from palate.cli import printing
     from palate.cli.measuring import run_folder
-    from palate.evaluate.personalise import PersonaliseDesign, evaluate_personalise
+    from palate.evaluate.personalise import PersonaliseDesign, evaluate_personalise, known_measures
     from palate.evaluate.personalise_methods import known
     from palate.evaluate.personalise_planted import PlantedDesign
     from palate.personalise.opening import Networks
@@ -310,6 +314,7 @@ def evaluate(
                 base,
                 Networks(clip, dino, judge, head, device),
                 tuple(unseen or ()),
+                known_measures(measure),
                 known(retrieval),
                 seed=seed,
             )

@@ -57,6 +57,7 @@ class PersonaliseDesign:
     networks: Networks = field(default_factory=Networks)
     unseen: tuple[str, ...] = ()
     """Encoders that no reward used; `plain-look` where none is named."""
+    measures: tuple[str, ...] = MEASURES
     retrieval: tuple[str, ...] = methods.RETRIEVAL
     length: int = 5
     seed: int = 0
@@ -95,7 +96,7 @@ def evaluate_personalise(
     shop = shop_of(collection, int(side))
     cabinet = Cabinet(shop, design.networks)
     show_all(answers, shop, drawers, parts, windows, cabinet, design, progress)
-    measures = measures_of(cabinet, taught_items(parts.train), answers.notes)
+    measures = measures_of(cabinet, design.measures, taught_items(parts.train), answers.notes)
     unseen = cabinet.unseen(design.unseen or (PlainLook.name,), measures)
     score_all(answers, windows, measures, unseen, progress)
     limits = Limits.of(shop, parts, windows, unseen[0].space)
@@ -196,9 +197,18 @@ def drawn_by(drawers: Drawers) -> dict[str, list[dict[str, Any]]]:
 # -- what it is worth ----------------------------------------------------------------------------------------------
 
 
-def measures_of(cabinet: Cabinet, taught: Sequence[int], notes: list[str]) -> list[Reward]:
+def known_measures(names: Sequence[str] | None) -> tuple[str, ...]:
+    """By their names; all where none is named."""
+    for name in names or ():
+        if name not in MEASURES:
+            said = f"there is no measure '{name}'"
+            raise PalateError("unknown_measure", said, hint=f"one of {', '.join(MEASURES)}")
+    return tuple(names or MEASURES)
+
+
+def measures_of(cabinet: Cabinet, names: Sequence[str], taught: Sequence[int], notes: list[str]) -> list[Reward]:
     found = []
-    for name in MEASURES:
+    for name in names:
         try:
             found.append(cabinet.reward(name, taught=taught))
         except PalateError as error:
@@ -445,4 +455,9 @@ def case_rows(answers: Answers) -> list[dict[str, Any]]:
 def _plain(design: PersonaliseDesign) -> dict[str, Any]:
     values = asdict(design)
     values["networks"] = {name: None if value is None else str(value) for name, value in values["networks"].items()}
-    return {**values, "unseen": list(design.unseen), "retrieval": list(design.retrieval)}
+    return {
+        **values,
+        "unseen": list(design.unseen),
+        "measures": list(design.measures),
+        "retrieval": list(design.retrieval),
+    }

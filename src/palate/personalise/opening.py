@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from PIL import Image
 
 from palate.encoders.opening import open_encoder
 from palate.encoders.protocol import Encoder
@@ -15,7 +17,7 @@ from palate.personalise.histories import Collection, Window
 from palate.personalise.judging import open_judge
 from palate.personalise.plain_look import PlainLook
 from palate.personalise.rewards import Reward, RewardConfig
-from palate.personalise.scorers import Against, Patches, Relevance, Space, Structure, Unlike, vision_maps
+from palate.personalise.scorers import Against, Maps, Patches, Relevance, Space, Structure, Unlike, vision_maps
 
 SHOWN_TO_HEAD = 150
 """Pictures that the head of aesthetics learns damage from."""
@@ -38,6 +40,7 @@ class Cabinet:
     def __init__(self, collection: Collection, networks: Networks) -> None:
         self.collection, self.networks = collection, networks
         self._spaces: dict[str, Space] = {}
+        self._maps: Callable[[Sequence[Image.Image]], list[Maps]] | None = None
 
     def space(self, name: str) -> Space:
         if name not in self._spaces:
@@ -55,7 +58,8 @@ class Cabinet:
         if kind == "ssim":
             return Structure(self.collection, against)
         if kind == "lpips":
-            return Patches(self.collection, vision_maps(self.networks.clip, device=self.networks.device), against)
+            self._maps = self._maps or remembered(vision_maps(self.networks.clip, device=self.networks.device))
+            return Patches(self.collection, self._maps, against)
         if kind == "profile":
             return open_judge(self.networks.judge, self.collection, self.space(self.networks.clip).encoder)
         if kind == "diversity":
@@ -95,6 +99,19 @@ class Cabinet:
                 raise PalateError("not_unseen", "a reward that is trained on uses it", about=name)
             found.append(Relevance(f"history-unseen/{name}", space, "history"))
         return found
+
+
+def remembered(extract: Callable[[Sequence[Image.Image]], list[Maps]]) -> Callable[[Sequence[Image.Image]], list[Maps]]:
+    """The same, for pictures that several ask about after each other: the latest answer is kept."""
+    latest: list[tuple[Sequence[Image.Image], list[Maps]]] = []
+
+    def asked(pictures: Sequence[Image.Image]) -> list[Maps]:
+        known = latest and len(latest[0][0]) == len(pictures)
+        if not known or any(one is not other for one, other in zip(latest[0][0], pictures, strict=True)):
+            latest[:] = [(list(pictures), extract(pictures))]
+        return latest[0][1]
+
+    return asked
 
 
 def onlooker(name: str, device: str | None) -> Encoder:
