@@ -17,7 +17,7 @@ from palate.personalise.histories import Collection, Item, Window, collected
 from palate.personalise.judging import ReadingJudge, ServerJudge, number_in, open_judge
 from palate.personalise.opening import onlooker, remembered
 from palate.personalise.rewards import Floats, RewardConfig, combine, normalised, of_text, scored
-from palate.personalise.scorers import Maps, Patches, Relevance, Space, Structure, Unlike, vision_maps
+from palate.personalise.scorers import Listening, Maps, Patches, Relevance, Space, Structure, Unlike, vision_maps
 from palate.testing.fakes import FakeEncoder
 from palate.testing.likings import as_png
 from palate.testing.servers import as_json, serving
@@ -222,6 +222,21 @@ def test_one_reward_alone_and_all_but_one() -> None:
 def test_a_reward_of_another_length_is_broken() -> None:
     with pytest.raises(PalateError, match="2 pictures, numbers of shape"):
         scored([Plain("profile", [1.0])], [None, None], [WINDOW] * 2)  # type: ignore[list-item]
+
+
+def test_what_suits_everybody_is_not_listening() -> None:
+    """Two histories, one of red things and one of blue: red for both is worth what it gains less what it loses."""
+    red, blue = Image.new("RGB", (16, 16), "red"), Image.new("RGB", (16, 16), "blue")
+    items = [Item(str(at), "") for at in range(4)]
+    events = [("p", item.id, float(at)) for at, item in enumerate(items)]
+    pictures = [as_png(one) for one in (red, red, blue, blue)]
+    space = Space(FakeEncoder(), collected("two", items, events, lambda at: pictures[at]))
+    one, two = Window(0, (0, 1), 2, (2,), 0.0), Window(1, (2, 3), 0, (0,), 0.0)
+    listening = Listening(space)
+    same, own = listening.score([red, red], [one, two]), listening.score([red, blue], [one, two])
+    assert same.sum() == pytest.approx(0.0, abs=1e-4)
+    assert own.min() > 0
+    assert np.isnan(listening.score([red], [one])).all()
 
 
 def test_what_several_rewards_ask_of_the_same_pictures_is_looked_at_once() -> None:

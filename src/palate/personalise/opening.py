@@ -17,7 +17,17 @@ from palate.personalise.histories import Collection, Window
 from palate.personalise.judging import open_judge
 from palate.personalise.plain_look import PlainLook
 from palate.personalise.rewards import Reward, RewardConfig
-from palate.personalise.scorers import Against, Maps, Patches, Relevance, Space, Structure, Unlike, vision_maps
+from palate.personalise.scorers import (
+    Against,
+    Listening,
+    Maps,
+    Patches,
+    Relevance,
+    Space,
+    Structure,
+    Unlike,
+    vision_maps,
+)
 
 SHOWN_TO_HEAD = 150
 """Pictures that the head of aesthetics learns damage from."""
@@ -64,6 +74,8 @@ class Cabinet:
             return open_judge(self.networks.judge, self.collection, self.space(self.networks.clip).encoder)
         if kind == "diversity":
             return Unlike(self.space(self.networks.clip), group)
+        if kind == "listening":
+            return Listening(self.space(self.networks.clip))
         if kind == "aesthetics":
             space = self.space(self.networks.clip)
             if self.networks.head is not None:

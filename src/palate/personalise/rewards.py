@@ -61,6 +61,7 @@ class RewardConfig:
     profile: float = _weight(0.0, "whether a reader finds that it fits the history's words")
     aesthetics: float = _weight(0.5, "how well made it looks (NIMA)")
     diversity: float = _weight(0.0, "unlike the others of its group")
+    listening: float = _weight(0.0, "pictures of one's own history more than of others' in the batch (CLIP)")
     normalise: Normalised = field(
         default="group", metadata={"help": "each reward before they are added: group (z-scores), range (0 to 1), none"}
     )

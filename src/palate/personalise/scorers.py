@@ -167,6 +167,34 @@ class Unlike:
         return found.reshape(-1)
 
 
+@dataclass
+class Listening:
+    """100 cos to the pictures of one's own history, less that to the others' of the batch.
+
+    What suits everybody (hacking drew one popular poster for all) is worth nothing here; only what listens is.
+    """
+
+    space: Space
+    name: str = "listening"
+    paper: str = "not in the paper"
+    higher: bool = True
+    span: tuple[float, float] = (-100.0, 100.0)
+
+    def score(self, drawn: Sequence[Image.Image], windows: Sequence[Window]) -> Floats:
+        found = np.full(len(drawn), np.nan)
+        told = list(dict.fromkeys(window.history for window in windows if window.history))
+        if len(told) < 2:
+            return found
+        means = np.array([self.space.pictures(history).mean(axis=0) for history in told])
+        fits = 100.0 * (self.space.drawn(drawn) @ means.T).astype(np.float64)
+        place = {history: at for at, history in enumerate(told)}
+        for row, window in enumerate(windows):
+            if window.history:
+                own = fits[row, place[window.history]]
+                found[row] = own - (fits[row].sum() - own) / (len(told) - 1)
+        return found
+
+
 def each_once(pictures: Sequence[Image.Image]) -> tuple[list[Image.Image], list[int]]:
     """The pictures without those that stand there again, and where in them each is found."""
     places: dict[int, int] = {}
