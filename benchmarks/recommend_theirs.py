@@ -88,7 +88,7 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> Found:
     data_of = importlib.import_module("recbole.data")
     tools = importlib.import_module("recbole.utils")
     parts = {name: histories(split, name) for name in ("train", "valid", "test")}
-    looks = settings.pop("looks", LOOKS)
+    looks, patience = settings.pop("looks", LOOKS), settings.pop("patience", PATIENCE)
     with tempfile.TemporaryDirectory() as folder:
         always: dict[str, Any] = {
             "data_path": folder,
@@ -133,7 +133,7 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> Found:
             found = Found(answered("valid"), answered("test"), took)
         else:
             learn = partial(trainer._train_epoch, train)
-            found = looked_at(learn, answered, parts, config["epochs"], looks)
+            found = looked_at(learn, answered, parts, range(1, config["epochs"] + 1), looks, patience)
     found.facts["library"] = f"recbole {recbole.__version__}"
     return found
 
@@ -142,28 +142,29 @@ def looked_at(
     learn: Callable[[int], Any],
     answered: Callable[[str], Scores],
     parts: dict[str, list[NDArray[np.int64]]],
-    epochs: int,
+    epochs: range,
     looks: int,
+    patience: int,
 ) -> Found:
     """Learns epoch by epoch until `valid` gains no more; `trace` has epochs, seconds and NDCG@10 at each look."""
     known = [np.concatenate(pair) for pair in zip(parts["train"], parts["valid"], strict=True)]
     cpu = wall = 0.0
     trace: list[dict[str, float]] = []
     best, found, in_vain = -1.0, None, 0
-    for epoch in range(epochs):
+    for epoch in epochs:
         began, worked = time.perf_counter(), time.process_time()
         learn(epoch)
         wall, cpu = wall + time.perf_counter() - began, cpu + time.process_time() - worked
-        if (epoch + 1) % max(1, epochs // looks) and epoch + 1 < epochs:
+        if epoch % max(1, len(epochs) // looks) and epoch < epochs[-1]:
             continue
         valid, test = answered("valid"), answered("test")
         score = ndcg(valid, parts["train"], parts["valid"])
         reached = {"valid": score, "test": ndcg(test, known, parts["test"])}
-        trace.append({"epoch": epoch + 1, "cpu_s": cpu, "wall_s": wall, **reached})
+        trace.append({"epoch": epoch, "cpu_s": cpu, "wall_s": wall, **reached})
         in_vain += 1
         if score > best:
-            best, found, in_vain = score, Found(valid, test, {"epochs": epoch + 1}), 0
-        if in_vain >= PATIENCE * max(1, looks // LOOKS):
+            best, found, in_vain = score, Found(valid, test, {"epochs": epoch}), 0
+        if in_vain >= patience:
             break
     assert found is not None
     found.facts |= {"cpu_s": cpu, "wall_s": wall, "trace": trace}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, chosen_of, first_layer, turned
+from palate.recommend.learned import Learned, chosen_of, first_layer, through, turned
 
 if TYPE_CHECKING:
     import torch
@@ -29,13 +29,12 @@ class AutoRec(Learned):
     def build(self, items: int) -> torch.nn.Module:
         from torch import nn
 
-        return nn.ModuleDict({"V": turned(nn.Linear(items, self.hidden)), "W": turned(nn.Linear(self.hidden, items))})
+        return nn.ModuleDict({"V": turned(items, self.hidden), "W": turned(self.hidden, items)})
 
     def given_back(self, histories: Histories) -> torch.Tensor:
         """Equation 2: h(r) = f(W g(V r + mu) + b) with f the identity and g a sigmoid. (b, items)"""
         dropped = self.dropped if self.network.training else 0.0
-        found: torch.Tensor = self.network["W"](first_layer(self.network["V"], histories, dropped=dropped).sigmoid())
-        return found
+        return through(self.network["W"], first_layer(self.network["V"], histories, dropped=dropped).sigmoid())
 
     def loss(self, histories: Histories) -> torch.Tensor:
         """Equation 1: the weighted squared error; its penalty is the optimiser's decay.

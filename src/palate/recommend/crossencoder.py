@@ -124,8 +124,7 @@ class Reranked:
         for row, history in zip(scores, histories, strict=True):
             new = row.copy()
             new[history] = -np.inf
-            count = min(self.candidates, len(row))
-            best = np.argpartition(-new, count - 1)[:count]
+            best = torch.from_numpy(new).topk(min(self.candidates, len(row))).indices.numpy()
             with torch.inference_mode():
                 fits = self.second.fit_of([history], torch.from_numpy(best)[None])[0].numpy()
             row[best] = 1.0 + fits - fits.min()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, halved, rows_of, turned
+from palate.recommend.learned import Learned, first_layer, halved, rows_of, through, turned
 
 if TYPE_CHECKING:
     import torch
@@ -35,9 +35,9 @@ class DiffRec(Learned):
         return nn.ModuleDict(
             {
                 "time": nn.Linear(TIME_WIDTH, TIME_WIDTH),
-                "denoiser": nn.Sequential(
-                    nn.Linear(items + TIME_WIDTH, self.hidden), nn.Tanh(), turned(nn.Linear(self.hidden, items))
-                ),
+                "read": turned(items, self.hidden),
+                "moment": nn.Linear(TIME_WIDTH, self.hidden, bias=False),
+                "outer": turned(self.hidden, items),
             }
         )
 
@@ -50,13 +50,16 @@ class DiffRec(Learned):
 
     def guessed(self, noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         """The network's x_0 of x_t at t = `times` + 1. (b, items), (b,)"""
-        import torch
         from torch.nn.functional import normalize
 
         seen = normalize(noisy, dim=1)
         seen = halved(seen) if self.network.training else seen
-        guess: torch.Tensor = self.network["denoiser"](torch.cat([seen, self.network["time"](waves(times))], dim=1))
-        return guess
+        return through(self.network["outer"], (through(self.network["read"], seen) + self.moments(times)).tanh())
+
+    def moments(self, times: torch.Tensor) -> torch.Tensor:
+        """What the hidden layer is told of the time. (b,) -> (b, hidden)"""
+        found: torch.Tensor = self.network["moment"](self.network["time"](waves(times)))
+        return found
 
     def loss(self, histories: Histories) -> torch.Tensor:
         """Equation 10: the squared error of x_0, weighted by half the fall of alpha / (1 - alpha) at its step."""
@@ -85,21 +88,55 @@ class DiffRec(Learned):
         return falls / falls.mean()
 
     def answer(self, histories: Histories) -> torch.Tensor:
-        return self.back(rows_of(histories, self.items))
+        """What `back` makes of the histories' rows, but only the last guess is made of all items.
+
+        Every x_t is c x_0 + A V, with V the last layer's weights and bias. With R those of the first layer, a step
+        needs x_0 R, V R, V V' and V x_0 alone, which are as small as the hidden layer.
+        """
+        import torch
+
+        read, outer = self.network["read"], self.network["outer"]
+        VR, VV = self.products()
+        own = [torch.from_numpy(np.unique(history)) for history in histories]
+        x0R = first_layer(read, histories) - read["bias"]
+        sums = [torch.cat([outer["weight"][:, i].sum(1), outer["bias"][i].sum(0, keepdim=True)]) for i in own]
+        Vx0 = torch.stack(sums)
+        sizes = torch.tensor([float(len(items)) for items in own])
+        c, A = torch.ones(()), torch.zeros_like(Vx0)
+        for time in reversed(range(self.steps)):
+            squares = c * c * sizes + 2 * c * (A * Vx0).sum(1) + ((A @ VV) * A).sum(1)
+            length = squares.clamp_min(0).sqrt().clamp_min(1e-12)[:, None]
+            hidden = ((c * x0R + A @ VR) / length + read["bias"] + self.moments(torch.tensor([time]))).tanh()
+            if time:
+                stays, comes = self.step(time)
+                c, A = stays * c, stays * A + comes * torch.nn.functional.pad(hidden, (0, 1), value=1.0)
+        return through(outer, hidden)
+
+    def products(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """V R and V V', made once. (hidden + 1, hidden), (hidden + 1, hidden + 1)"""
+        import torch
+
+        if self.ready is None:
+            V = torch.cat([self.network["outer"]["weight"], self.network["outer"]["bias"][None]])
+            self.ready = ((V @ self.network["read"]["weight"]).detach(), (V @ V.T).detach())
+        found: tuple[torch.Tensor, torch.Tensor] = self.ready
+        return found
 
     def back(self, x: torch.Tensor) -> torch.Tensor:
         """The means of the way back, from the history itself (equation 8 without its noise)."""
         import torch
 
+        for time in reversed(range(1, self.steps)):
+            stays, comes = self.step(time)
+            x = stays * x + comes * self.guessed(x, torch.full((len(x),), time))
+        return self.guessed(x, torch.zeros(len(x), dtype=torch.int64))
+
+    def step(self, time: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """What x_t and the guess of x_0 weigh in equation 8's mean, for t = `time` + 1."""
         kept = self.kept()
-        for time in reversed(range(self.steps)):
-            guess = self.guessed(x, torch.full((len(x),), time))
-            if time == 0:
-                return guess
-            now, before = kept[time], kept[time - 1]
-            step = now / before
-            x = (step.sqrt() * (1 - before) * x + before.sqrt() * (1 - step) * guess) / (1 - now)
-        return x
+        now, before = kept[time], kept[time - 1]
+        step = now / before
+        return step.sqrt() * (1 - before) / (1 - now), before.sqrt() * (1 - step) / (1 - now)
 
 
 def waves(times: torch.Tensor) -> torch.Tensor:

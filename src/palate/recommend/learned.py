@@ -133,8 +133,7 @@ def rows_of(histories: Histories, items: int) -> torch.Tensor:
     import torch
 
     rows = torch.zeros(len(histories), items)
-    flat = np.concatenate([*histories, np.empty(0, np.int64)])
-    people = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+    flat, people = in_a_row(histories)
     rows[torch.from_numpy(people), torch.from_numpy(flat)] = 1.0
     return rows
 
@@ -154,13 +153,17 @@ def flattened(histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
     """All items of all people in one row, each once a person, and where each person's begin."""
     import torch
 
-    sizes = [len(history) for history in histories]
-    people = np.repeat(np.arange(len(sizes)), sizes)
-    flat = np.concatenate([*histories, np.empty(0, np.int64)])
+    flat, people = in_a_row(histories)
     many = int(flat.max(initial=0)) + 1
     keys = np.unique(people * many + flat)
-    starts = np.searchsorted(keys, np.arange(len(sizes)) * many)
+    starts = np.searchsorted(keys, np.arange(len(histories)) * many)
     return torch.from_numpy(keys % many), torch.from_numpy(starts)
+
+
+def in_a_row(histories: Histories) -> tuple[Items, Items]:
+    """All choices of all people one after the other, and whose each is."""
+    sizes = np.array([len(history) for history in histories], np.int64)
+    return np.concatenate([*histories, np.empty(0, np.int64)]), np.repeat(np.arange(len(histories)), sizes)
 
 
 def without(embedding: torch.Tensor, histories: Histories, picked: torch.Tensor) -> torch.Tensor:
@@ -197,20 +200,29 @@ def latents(said: torch.Tensor, *, training: bool) -> tuple[torch.Tensor, torch.
     return mean + torch.randn_like(mean) * (0.5 * log_variance).exp(), divergence
 
 
-def turned(layer: torch.nn.Linear) -> torch.nn.Linear:
-    """The same weights, drawn alike and kept alike, in another order of memory: those of one input lie side by side.
+def turned(before: int, after: int) -> torch.nn.ParameterDict:
+    """A linear layer whose weights lie as (before, after), those of one input side by side; begun as Xavier's are.
 
     For a layer to all items one person's scores take a third of the time; of a layer from all items, `first_layer`
     reads the weights of what was chosen, and no others.
     """
+    import torch
     from torch import nn
 
-    layer.weight = nn.Parameter(layer.weight.detach().t().contiguous().t())
-    return layer
+    weight = nn.init.xavier_normal_(torch.empty(before, after))
+    return nn.ParameterDict({"weight": weight, "bias": torch.zeros(after)})
+
+
+def through(layer: torch.nn.ParameterDict, x: torch.Tensor) -> torch.Tensor:
+    """A `turned` layer's answer. (n, before) -> (n, after)"""
+    import torch
+
+    answer: torch.Tensor = torch.addmm(layer["bias"], x, layer["weight"])
+    return answer
 
 
 def first_layer(
-    layer: torch.nn.Linear, histories: Histories, *, unit: bool = False, dropped: float = 0.0
+    layer: torch.nn.ParameterDict, histories: Histories, *, unit: bool = False, dropped: float = 0.0
 ) -> torch.Tensor:
     """A `turned` layer's answer to rows of 0 and 1, `unit` to rows of length 1. (people, out)
 
@@ -221,15 +233,15 @@ def first_layer(
 
     flat, starts = flattened(histories)
     if not len(flat):
-        return layer.bias.expand(len(histories), -1)
+        return layer["bias"].expand(len(histories), -1)
     sizes = torch.diff(starts, append=torch.tensor([len(flat)]))
     if dropped:
         seen = torch.rand(len(flat)) >= dropped
         starts = torch.cat([torch.zeros(1, dtype=torch.int64), seen.cumsum(0)])[starts]
         flat = flat[seen]
-    sums = embedding_bag(flat, layer.weight.t(), starts, mode="sum")
+    sums = embedding_bag(flat, layer["weight"], starts, mode="sum")
     scale = sizes.clamp_min(1).rsqrt() if unit else torch.ones(len(sizes))
-    answer: torch.Tensor = sums * (scale / (1 - dropped))[:, None] + layer.bias
+    answer: torch.Tensor = sums * (scale / (1 - dropped))[:, None] + layer["bias"]
     return answer
 
 

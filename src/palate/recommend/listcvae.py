@@ -15,7 +15,9 @@ from palate.recommend.slates import Slates, filled
 if TYPE_CHECKING:
     import torch
 
-DRAWS = 8
+
+LEAST_CHANCE = 1e-38
+"""What is less likely than a number can say is as likely as this."""
 
 
 @dataclass
@@ -48,13 +50,17 @@ class ListCVAE(Slates):
 
         return nn.Sequential(nn.Linear(before, self.hidden), nn.Tanh(), nn.Linear(self.hidden, after))
 
-    def chances(self, latent: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        """log p(item at each slot | z, c): a softmax over inner products with all items. (b, slots, items)"""
+    def values(self, latent: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """Inner products of what each slot asks for with all items. (b, slots, items)"""
         import torch
 
         asked = self.network["decoder"](torch.cat([latent, told], 1)).view(len(latent), -1, self.width)
-        found: torch.Tensor = (asked @ self.table().T).log_softmax(-1)
+        found: torch.Tensor = asked @ self.table().T
         return found
+
+    def chances(self, latent: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
+        """log p(item at each slot | z, c): a softmax over those. (b, slots, items)"""
+        return self.values(latent, told).log_softmax(-1)
 
     def condition(self, histories: Histories, answers: torch.Tensor) -> torch.Tensor:
         """c: the person and the answers. (b, width + slots)"""
@@ -78,23 +84,16 @@ class ListCVAE(Slates):
         return total
 
     def wished(self, histories: Histories) -> torch.Tensor:
-        """Chances given that everything is chosen, at the mean of what is believed of z. (b, slots, items)"""
+        """How well items fit where everything is chosen, at the mean of what is believed of z. (b, slots, items)"""
         import torch
 
         told = self.condition(histories, torch.ones(len(histories), self.slots))
         mean, _ = self.network["prior"](told).chunk(2, dim=1)
-        return self.chances(mean, told)
+        return self.values(mean, told)
 
     def answer(self, histories: Histories) -> torch.Tensor:
-        """log of an item's mean chance over slots and over latents drawn from the prior, the same draws for all."""
-        import torch
-
-        told = self.condition(histories, torch.ones(len(histories), self.slots))
-        mean, spread = self.network["prior"](told).chunk(2, dim=1)
-        draws = torch.randn(DRAWS, self.latent, generator=torch.Generator().manual_seed(self.seed))
-        return torch.stack(
-            [self.chances(mean + noise * (0.5 * spread).exp(), told).logsumexp(1) for noise in draws]
-        ).logsumexp(0)
+        """log of an item's mean chance over the slots."""
+        return mean_chance(self.wished(histories))
 
     def slate(self, histories: Histories, slots: int) -> NDArray[np.int64]:
         import torch
@@ -103,3 +102,11 @@ class ListCVAE(Slates):
             chances = self.wished(histories)
             more = -(-slots // self.slots)
             return filled(chances.repeat(1, more, 1)[:, :slots], histories)
+
+
+def mean_chance(values: torch.Tensor) -> torch.Tensor:
+    """log of the mean over slots of the softmax over items. (b, slots, items) -> (b, items)"""
+    raised = (values - values.amax(2, keepdim=True)).exp_()
+    weights = 1 / (raised.sum(2) * values.shape[1])
+    mean: torch.Tensor = (weights[:, None] @ raised)[:, 0]
+    return mean.clamp_min(LEAST_CHANCE).log()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, first_layer, latents, multinomial, turned
+from palate.recommend.learned import Learned, first_layer, latents, multinomial, through, turned
 
 if TYPE_CHECKING:
     import torch
@@ -29,30 +29,30 @@ class MultVAE(Learned):
 
         return nn.ModuleDict(
             {
-                "encoder": nn.Sequential(
-                    turned(nn.Linear(items, self.hidden)), nn.Tanh(), nn.Linear(self.hidden, 2 * self.latent)
-                ),
-                "decoder": nn.Sequential(
-                    nn.Linear(self.latent, self.hidden), nn.Tanh(), turned(nn.Linear(self.hidden, items))
-                ),
+                "read": turned(items, self.hidden),
+                "spread": turned(self.hidden, 2 * self.latent),
+                "inner": turned(self.latent, self.hidden),
+                "outer": turned(self.hidden, items),
             }
         )
 
     def encoded(self, histories: Histories) -> torch.Tensor:
         """Mean and log variance of the latent side by side, from rows scaled to length 1. (b, 2 latent)"""
-        first, bent, last = self.network["encoder"]
         dropped = DROPPED if self.network.training else 0.0
-        said: torch.Tensor = last(bent(first_layer(first, histories, unit=True, dropped=dropped)))
-        return said
+        read = first_layer(self.network["read"], histories, unit=True, dropped=dropped)
+        return through(self.network["spread"], read.tanh())
+
+    def decoded(self, latent: torch.Tensor) -> torch.Tensor:
+        """f_theta of equation 1, before its softmax. (b, latent) -> (b, items)"""
+        return through(self.network["outer"], through(self.network["inner"], latent).tanh())
 
     def loss(self, histories: Histories) -> torch.Tensor:
         """Equation 4: - sum_i x_i log pi_i(z) + beta KL(q(z | x) || N(0, I))."""
         latent, divergence = latents(self.encoded(histories), training=self.most > 0)
         beta = self.most * min(1.0, self.progress / self.annealed)
-        likelihood = multinomial(self.network["decoder"](latent), histories) / len(histories)
+        likelihood = multinomial(self.decoded(latent), histories) / len(histories)
         return beta * divergence.mean() - likelihood
 
     def answer(self, histories: Histories) -> torch.Tensor:
         mean, _ = self.encoded(histories).chunk(2, dim=1)
-        scores: torch.Tensor = self.network["decoder"](mean)
-        return scores
+        return self.decoded(mean)

@@ -35,8 +35,8 @@ class PivotCVAE(ListCVAE):
         return network
 
     def pivots(self, told: torch.Tensor) -> torch.Tensor:
-        """log p(pivot | c). (b, items)"""
-        found: torch.Tensor = (self.network["pivot"](told) @ self.table().T).log_softmax(1)
+        """How well each item fits as the pivot. (b, items)"""
+        found: torch.Tensor = self.network["pivot"](told) @ self.table().T
         return found
 
     def loss(self, histories: Histories) -> torch.Tensor:
@@ -47,7 +47,7 @@ class PivotCVAE(ListCVAE):
         order = (answers + 0.5 * torch.rand_like(answers)).argsort(1, descending=True)
         slates, answers = slates.gather(1, order), answers.gather(1, order)
         told = self.condition(known, answers)
-        picked = self.pivots(told).gather(1, slates[:, :1])[:, 0]
+        picked = self.pivots(told).log_softmax(1).gather(1, slates[:, :1])[:, 0]
         told = torch.cat([told, self.table()[slates[:, 0]]], 1)
         seen = self.table()[slates[:, 1:]].flatten(1)
         mean, spread = self.network["encoder"](torch.cat([seen, told], 1)).chunk(2, dim=1)
@@ -58,12 +58,12 @@ class PivotCVAE(ListCVAE):
         return (beta * between(mean, spread, *prior) - picked - chances.sum(1)).mean()
 
     def round_it(self, told: torch.Tensor, pivots: torch.Tensor) -> torch.Tensor:
-        """Chances of the other slots given the pivot. (b, width + slots), (b,) -> (b, slots - 1, items)"""
+        """How well each item fits the other slots given the pivot. (b, width + slots), (b,) -> (b, slots - 1, items)"""
         import torch
 
         told = torch.cat([told, self.table()[pivots]], 1)
         mean, _ = self.network["prior"](told).chunk(2, dim=1)
-        return self.chances(mean, told)
+        return self.values(mean, told)
 
     def wished(self, histories: Histories) -> torch.Tensor:
         """The pivot's slot first; the others as they are round the likeliest pivot that is not known yet."""
@@ -73,10 +73,6 @@ class PivotCVAE(ListCVAE):
         pivots = self.pivots(told)
         first = torch.from_numpy(filled(pivots[:, None], histories)[:, 0]).clamp_min(0)
         return torch.cat([pivots[:, None], self.round_it(told, first)], 1)
-
-    def answer(self, histories: Histories) -> torch.Tensor:
-        """log of an item's mean chance over the slots."""
-        return self.wished(histories).logsumexp(1)
 
     def slate(self, histories: Histories, slots: int) -> NDArray[np.int64]:
         import torch

@@ -98,14 +98,29 @@ class Tiger(Learned):
         return self.network["encoder"](seen.flatten(1, 2), src_key_padding_mask=absent), absent
 
     def states(self, memory: torch.Tensor, absent: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
-        """What the decoder thinks after each code so far. (b, l) -> (b, l + 1, width)"""
+        """What the decoder thinks after the codes so far of each of a person's beams. (b, n, l) -> (b, n, l + 1, width)
+
+        The beams lie one behind the other, each blind to the others, so that the history is read once for all.
+        """
         import torch
 
-        begin = self.network["begin"].weight.expand(len(memory), 1, self.width)
-        spelt = [self.network["codes"][level](codes[:, level] + 1)[:, None] for level in range(codes.shape[1])]
-        told = torch.cat([begin, *spelt], dim=1) + self.network["levels"].weight[: codes.shape[1] + 1]
-        later = torch.ones(told.shape[1], told.shape[1], dtype=torch.bool).triu(1)
-        found: torch.Tensor = self.network["decoder"](told, memory, tgt_mask=later, memory_key_padding_mask=absent)
+        people, beams, length = codes.shape[0], codes.shape[1], codes.shape[2] + 1
+        told = self.spelt(codes).flatten(1, 2)
+        later = torch.ones(length, length, dtype=torch.bool).triu(1)
+        others = torch.eye(beams, dtype=torch.bool).logical_not().repeat_interleave(length, 0)
+        hidden = others.repeat_interleave(length, 1) | later.repeat(beams, beams)
+        read = self.network["decoder"](told, memory, tgt_mask=hidden, memory_key_padding_mask=absent)
+        found: torch.Tensor = read.view(people, beams, length, self.width)
+        return found
+
+    def spelt(self, codes: torch.Tensor) -> torch.Tensor:
+        """A beginning and the codes so far. (b, n, l) -> (b, n, l + 1, width)"""
+        import torch
+
+        begin = self.network["begin"].weight.expand(*codes.shape[:2], 1, self.width)
+        books = self.network["codes"]
+        told = [books[level](codes[:, :, level] + 1)[:, :, None] for level in range(codes.shape[2])]
+        found: torch.Tensor = torch.cat([begin, *told], dim=2) + self.network["levels"].weight[: codes.shape[2] + 1]
         return found
 
     def loss(self, histories: Histories) -> torch.Tensor:
@@ -119,7 +134,7 @@ class Tiger(Learned):
         ]
         memory, absent = self.read([history[:cut] for history, cut in zip(histories, cuts, strict=True)])
         wanted = torch.from_numpy(self.names[[int(history[cut]) for history, cut in zip(histories, cuts, strict=True)]])
-        states = self.states(memory, absent, wanted[:, :-1])
+        states = self.states(memory, absent, wanted[:, None, :-1])[:, 0]
         losses = [
             cross_entropy(out(states[:, level]), wanted[:, level]) for level, out in enumerate(self.network["out"])
         ]
@@ -130,17 +145,13 @@ class Tiger(Learned):
         import torch
 
         memory, absent = self.read(histories)
-        people, beams = len(histories), 1
+        people = len(histories)
         codes = torch.zeros(people, 1, 0, dtype=torch.int64)
         at = torch.zeros(people, 1, dtype=torch.int64)
         so_far = torch.zeros(people, 1)
         scores = torch.empty(0)
         for level, children in enumerate(self.children):
-            # All beams of a person read the same history.
-            states = self.states(
-                memory.repeat_interleave(beams, 0), absent.repeat_interleave(beams, 0), codes.flatten(0, 1)
-            )
-            chances = self.network["out"][level](states[:, -1]).log_softmax(1).view(people, beams, -1)
+            chances = self.network["out"][level](self.states(memory, absent, codes)[:, :, -1]).log_softmax(2)
             if level == 0:
                 scores = chances[:, 0, torch.from_numpy(self.names[:, 0])] - OUTSIDE
             next_prefix = torch.from_numpy(children)[at.clamp_min(0)]
@@ -151,7 +162,6 @@ class Tiger(Learned):
             parent = best // size
             codes = torch.cat([codes.gather(1, parent[..., None].expand(-1, -1, level)), (best % size)[..., None]], 2)
             at = torch.where(so_far.isfinite(), next_prefix.flatten(1).gather(1, best), -1)
-            beams = best.shape[1]
         reached = torch.zeros_like(scores, dtype=torch.bool)
         for row, values, found, met in zip(scores, so_far, at, reached, strict=True):
             met[found[found >= 0]] = True
