@@ -31,6 +31,8 @@ MUTATED = ("catalogue", "jobs", "people")
 TESTS = ("catalogue", "jobs", "people", "grow", "faults", "specify", "serve")
 BAR = 0.9
 MOST_SECONDS = 60.0
+NOTICED = (1, 2, -1)
+"""How tests end that fail, cannot be collected, or do not end in time."""
 PAIRS: tuple[tuple[type[ast.AST], type[ast.AST]], ...] = (
     (ast.Eq, ast.NotEq),
     (ast.Lt, ast.LtE),
@@ -204,16 +206,23 @@ def chosen(names: list[str], seconds: dict[str, float]) -> list[str]:
     return some
 
 
-def survives(path: Path, number: int, names: list[str]) -> bool:
+def survives(path: Path, number: int | None, names: list[str]) -> bool:
+    """Whether none of these tests fails with this fault; without one, none may."""
     module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
 
     def act() -> int:
         import pytest
 
-        sys.meta_path.insert(0, Planting(module, path, planted(path.read_text(), number)))
-        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *names]))
+        source = path.read_text()
+        tree = ast.parse(source) if number is None else planted(source, number)
+        sys.meta_path.insert(0, Planting(module, path, tree))
+        early = "ignore::pytest.PytestAssertRewriteWarning"  # of others' modules that are here already
+        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", early, *names]))
 
-    return alone(act, 3 * MOST_SECONDS) == 0
+    status = alone(act, 3 * MOST_SECONDS)
+    if status not in (*NOTICED, 0):
+        raise SystemExit(f"the tests of {path} did not run: {status}")
+    return status == 0
 
 
 def try_all(kept: Path, some: int, seed: int) -> list[dict[str, Any]]:
@@ -230,6 +239,8 @@ def try_all(kept: Path, some: int, seed: int) -> list[dict[str, Any]]:
         shown = str(path.relative_to(ROOT))
         names = chosen(known["met"].get(shown, {}).get(str(line), []), known["seconds"])
         lives = survives(path, number, names) if names else True
+        if names and not lives and not survives(path, None, names):
+            raise SystemExit(f"the tests of {shown}, line {line}, fail without a fault")
         tried.append({"file": shown, "line": line, "fault": what, "tests": len(names), "survived": lives})
         with log.open("a") as file:
             file.write(json.dumps(tried[-1]) + "\n")
