@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -100,6 +101,30 @@ def test_two_workers_claim_side_by_side_and_never_the_same(database: Database) -
         first = tasks.claim(one, job, "v", 2)
         second = tasks.claim(other, job, "w", 2)  # which does not wait for the first to end
     assert sorted(task.key for task in first + second) == ["t0", "t1", "t2", "t3"]
+
+
+@pytest.mark.parametrize(
+    ("holds", "comes", "waits"),
+    [(False, False, True), (False, True, True), (True, False, True), (True, True, False)],
+    ids=["alone alone", "alone beside", "beside alone", "beside beside"],
+)
+def test_a_write_is_alone_unless_both_may_be_beside_one_another(
+    new_postgres: Callable[..., str], holds: bool, comes: bool, waits: bool
+) -> None:
+    place = new_postgres()
+    with closing(Database.at(place)) as here, closing(Database.at(place)) as there:
+        here.migrate()
+
+        def come() -> None:
+            with there.write(beside=comes):
+                came.set()
+
+        came, other = threading.Event(), threading.Thread(target=come)
+        with here.write(beside=holds):
+            other.start()
+            assert came.wait(0.5 if waits else 60) is not waits
+        other.join(60)
+        assert came.is_set()
 
 
 def test_what_a_worker_holds_is_taken_over_only_when_it_is_gone(database: Database) -> None:
