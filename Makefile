@@ -41,8 +41,15 @@ test: check  ## everything CI runs
 test-long: setup  ## the same and what takes minutes
 	$(PYTEST)
 
-test-release: check  ## what is asked of a release: a thousand kills, 100,000 sequences on both stores; many hours
-	PALATE_KILLS=1000 PALATE_SEQUENCES=100000 $(PYTEST)
+RELEASE := .cache/release/$(shell git rev-parse --short HEAD)
+
+test-release: check  ## what is asked of a release; many hours, and its longest parts go on where they were stopped
+	mkdir -p $(RELEASE)
+	$(PYTEST)
+	$(BIN)/python benchmarks/same_answers.py --sequences 100000 --kept $(RELEASE)/answers
+	$(BIN)/python benchmarks/kills.py --kills 1000 --kept $(RELEASE)/kills
+	$(BIN)/python benchmarks/kills.py --kills 60 --a-home 20 --drawn --kept $(RELEASE)/kills-drawn
+	$(BIN)/python checks/mutants.py --some 300 --kept $(RELEASE)/mutants
 	$(BIN)/python benchmarks/restart.py --kills 20
 	$(BIN)/python benchmarks/stores.py --pictures 10000 --questions 500
 	$(BIN)/python benchmarks/style_search.py

@@ -17,7 +17,7 @@ import pytest
 from palate.testing.killing import DEADLINE, Warm, alive, blobs, kill_once, wait_until, what_it_holds
 
 KILLS = {"few": 6, "many": int(os.environ.get("PALATE_KILLS", "50"))}
-"""`make test-release` asks for a thousand."""
+"""`benchmarks/kills.py` counts as many as one has time for."""
 PICTURES = {"few": 24, "many": max(160, 4 * KILLS["many"])}
 MODELS = 4
 

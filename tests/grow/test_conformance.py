@@ -15,7 +15,7 @@ from palate.testing.conformance import CHANGES, LONGEST, QUESTIONS, answers, fir
 from same_answers import go_on, summed
 
 SEQUENCES = {"some": 120, "many": int(os.environ.get("PALATE_SEQUENCES", "3000"))}
-"""`make test-release` asks for 100,000."""
+"""`benchmarks/same_answers.py` compares as many as one has time for, a part at a time."""
 
 
 def embedded(folder: Path) -> Database:
