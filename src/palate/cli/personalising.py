@@ -58,6 +58,27 @@ Seed = Annotated[int, typer.Option("--seed", help="Of everything random.")]
 Steps = Annotated[int, typer.Option("--steps", min=0, help="At most so many steps; 0 is no limit.")]
 Device = Annotated[str | None, typer.Option("--device", help="cpu, cuda, mps; the best there is by default.")]
 
+Every = Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints and measurements.")]
+Judge = Annotated[str, typer.Option("--judge", help="Who reads profiles: a captioner, or ADDRESS#MODEL.")]
+Head = Annotated[Path | None, typer.Option("--head", help="A head of aesthetics; learned from damage without.")]
+Rank = Annotated[
+    int | None,
+    typer.Option("--rank", min=0, help="Of the LoRA, 16; 0, as after codes, trains all of the language model."),
+]
+MadeAlike = Annotated[
+    float, typer.Option("--alike", min=0.0, max=1.0, help="Share of histories made of what looks like the next item.")
+]
+Shorter = Annotated[
+    float, typer.Option("--shorter", min=0.0, max=1.0, help="Share of steps that tell fewer items of each history.")
+]
+Measured = Annotated[
+    list[str] | None,
+    typer.Option("--measure", help="Only this one, beside what no reward used; may be repeated, all by default."),
+]
+Begun = Annotated[
+    Path | None, typer.Option("--from", help="What codes trained; the home's personalise/codes where it is.")
+]
+SeenBy = Annotated[str, typer.Option("--seen", help="How pictures of a history are read: vision, or codes.")]
 Half = Annotated[bool, typer.Option("--half", help="Multiply in bfloat16: faster on CPUs with units for it.")]
 
 train = typer.Typer(
@@ -105,7 +126,7 @@ def codes(
         float, typer.Option("--texture", min=0.0, help="Weight of what a place's grain is like; 0 blurs.")
     ] = 1.0,
     half: Half = False,
-    every: Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints and measurements.")] = 50,
+    every: Every = 50,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps.")] = 400,
     seed: Seed = 0,
     device: Device = None,
@@ -133,12 +154,8 @@ def sft(
     styles: Styles = STYLES,
     pictures: Posters = None,
     janus: Base = None,
-    begin: Annotated[
-        Path | None, typer.Option("--from", help="What codes trained; the home's personalise/codes where it is.")
-    ] = None,
-    seen: Annotated[
-        str, typer.Option("--seen", help="How pictures of a history are read: vision, or codes.")
-    ] = "vision",
+    begin: Begun = None,
+    seen: SeenBy = "vision",
     out: Out = None,
     resume: Resume = False,
     rate: Annotated[
@@ -147,20 +164,12 @@ def sft(
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often each window is learned from.")] = 1,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Windows a step.")] = 16,
     part: Annotated[int, typer.Option("--part", min=1, help="Windows that go through the network at a time.")] = 16,
-    rank: Annotated[
-        int | None,
-        typer.Option("--rank", min=0, help="Of the LoRA, 16; 0, as after codes, trains all of the language model."),
-    ] = None,
-    alike: Annotated[
-        float,
-        typer.Option("--alike", min=0.0, max=1.0, help="Share of histories made of what looks like the next item."),
-    ] = 0.0,
-    shorter: Annotated[
-        float, typer.Option("--shorter", min=0.0, max=1.0, help="Share of steps that tell fewer items of each history.")
-    ] = 0.25,
+    rank: Rank = None,
+    alike: MadeAlike = 0.0,
+    shorter: Shorter = 0.25,
     frugal: Annotated[bool, typer.Option("--frugal", help="Recompute activations: slower, much less memory.")] = False,
     half: Half = False,
-    every: Annotated[int, typer.Option("--every", min=1, help="Steps between checkpoints and measurements.")] = 100,
+    every: Every = 100,
     steps: Steps = 0,
     seed: Seed = 0,
     device: Device = None,
@@ -215,12 +224,8 @@ def grpo(
     ] = "",
     clip: Annotated[str, typer.Option("--clip", help="The encoder of words and pictures that rewards use.")] = "pocket",
     dino: Annotated[str, typer.Option("--dino", help="The encoder of looks that rewards use.")] = "pocket:dino",
-    judge: Annotated[
-        str, typer.Option("--judge", help="Who reads profiles: a captioner, or ADDRESS#MODEL.")
-    ] = "pocket",
-    head: Annotated[
-        Path | None, typer.Option("--head", help="A head of aesthetics; learned from damage without.")
-    ] = None,
+    judge: Judge = "pocket",
+    head: Head = None,
     unseen: Annotated[
         list[str] | None, typer.Option("--unseen", help="An encoder that looks on, used by no reward; may be repeated.")
     ] = None,
@@ -271,20 +276,13 @@ def evaluate(
     janus: Base = None,
     clip: Annotated[str, typer.Option("--clip", help="The encoder of CTS and CIS.")] = "pocket",
     dino: Annotated[str, typer.Option("--dino", help="The encoder of DIS.")] = "pocket:dino",
-    judge: Annotated[
-        str, typer.Option("--judge", help="Who reads profiles: a captioner, or ADDRESS#MODEL.")
-    ] = "pocket",
-    head: Annotated[
-        Path | None, typer.Option("--head", help="A head of aesthetics; learned from damage without.")
-    ] = None,
+    judge: Judge = "pocket",
+    head: Head = None,
     unseen: Annotated[
         list[str] | None, typer.Option("--unseen", help="An encoder that no reward used; may be repeated.")
     ] = None,
     retrieval: Retrieval = None,
-    measure: Annotated[
-        list[str] | None,
-        typer.Option("--measure", help="Only this one, beside what no reward used; may be repeated, all by default."),
-    ] = None,
+    measure: Measured = None,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
     device: Device = None,
