@@ -233,7 +233,8 @@ def first_layer(
 
     flat, starts = flattened(histories)
     if not len(flat):
-        return layer["bias"].expand(len(histories), -1)
+        nothing: torch.Tensor = layer["bias"].expand(len(histories), -1)
+        return nothing
     sizes = torch.diff(starts, append=torch.tensor([len(flat)]))
     if dropped:
         seen = torch.rand(len(flat)) >= dropped

@@ -116,7 +116,7 @@ METHODS: Mapping[str, Method] = {
         Method("autorec", AutoRec, every(unseen=(0.02, 0.1, 0.5), epochs=(100,)), SMALL),
         Method("multdae", MultVAE, every(most=(0.0,), decay=(0.0, 0.01), epochs=(100,)), {"most": 0.0, **SMALL}),
         Method("multvae", MultVAE, every(most=(0.1, 0.2, 0.5), epochs=(100,)), SMALL),
-        Method("diffrec", DiffRec, every(scale=(0.01, 0.1), epochs=(100,)), SMALL),
+        Method("diffrec", DiffRec, every(scale=(0.001, 0.01), least=(0.01,), epochs=(100,)), SMALL),
         Method("ldiffrec", LDiffRec, every(clusters=(1, 2), epochs=(100,)), {"latent": 16, **SMALL}),
         Method("irgan", IRGAN, every(alone=(0.5, 0.8), epochs=(100,)), {"epochs": 30, "batch": 64, "rate": 1e-2}),
         Method(
