@@ -134,6 +134,24 @@ def test_sft_is_trained_into_the_home_and_draws_from_then_on(home: Path, palate:
     assert palate(*asked, "--steps", "3", "--resume", "--json")[0] == 0
 
 
+def test_codes_come_first_where_pictures_are_of_another_kind_and_sft_begins_from_them(
+    home: Path, palate: Palate, tmp_path: Path, janus: Path
+) -> None:
+    data = publish(tmp_path / "data", painted_collection(people=16, each=12))
+    few = ("--data", data, "--steps", 2, "--batch", 4, "--device", "cpu", "--json")
+    code, out, err = palate("train", "personalise", "codes", *few)
+    assert code == 0, err
+    assert {"kept", "sharp", "used"} <= set(json.loads(out))
+    assert (trained_folder(home, str(janus)), trained_folder(home, str(janus), "codes")) == (
+        None,
+        home / "personalise" / "codes",
+    )
+    code, _, err = palate("train", "personalise", "sft", *few, "--alike", 0.5, "--shorter", 1)
+    assert code == 0, err
+    trained = json.loads((home / "personalise" / "sft" / "trained.json").read_text())
+    assert (trained["full"], trained["adapters"]) == (True, [])
+
+
 def test_grpo_goes_on_from_sft_and_draws_from_then_on(home: Path, palate: Palate, tmp_path: Path, clip: Path) -> None:
     data = publish(tmp_path / "data", painted_collection(people=16, each=12))
     code, _, err = palate("train", "personalise", "grpo", "--data", data)
