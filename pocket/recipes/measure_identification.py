@@ -112,7 +112,8 @@ def told(report: Report, command: str, title: str) -> dict[str, Any]:
             among[count] = difference(ours, theirs, model_of, chosen)
     lines = lines_of(dict(report.metrics), among, len(set(model_of)), report.cases, command)
     shown = {f"{method}/{what}@{count}" for method in METHODS for what in ("top1", "fid") for count in COUNTS}
-    kept = {name: metric for name, metric in report.as_json()["metrics"].items() if name in shown}
+    metrics: Any = report.as_json()["metrics"]
+    kept = {name: metric for name, metric in metrics.items() if name in shown}
     numbers = {"metrics": kept, "alike": among, "models alike": sorted(chosen)}
     package.note(package.WEIGHTS / "diffusion", title, lines, numbers)
     print("\n".join(lines))
