@@ -68,8 +68,8 @@ def test_of_heavy_adapters_only_the_latest_stays(told: list[str]) -> None:
 
 
 def test_several_pictures_come_as_soon_as_one_only_where_the_pipeline_is_tiny() -> None:
-    assert drawn_together(adapter("a"), BASE) == 8
-    assert drawn_together(BASE, None) == 8
-    assert drawn_together(adapter("a"), OTHER) == 1
-    assert drawn_together(Model("far", "Far", "endpoint", "a1111+http://far/#x", size=1), None) == 1
-    assert drawn_together(adapter("a", None), None) == 1
+    assert drawn_together(adapter("a"), BASE, "cpu") == 8
+    assert drawn_together(BASE, None, "cpu") == 8
+    assert drawn_together(adapter("a"), OTHER, "cpu") == 1
+    assert drawn_together(Model("far", "Far", "endpoint", "a1111+http://far/#x", size=1), None, "cpu") == 1
+    assert drawn_together(adapter("a", None), None, "cpu") == 1

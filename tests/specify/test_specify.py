@@ -17,7 +17,7 @@ from palate.catalogue.home import Home
 from palate.catalogue.records import Credit, Drawing, FileSeen, Model, ModelKind, Picture
 from palate.check import check, mend
 from palate.errors import PalateError
-from palate.generators.opening import drawn_in_one_go
+from palate.generators.opening import drawn_in_one_go, drawn_together
 from palate.generators.protocol import Generator, Order
 from palate.settings import Settings
 from palate.specify import encoding, executors, ordering
@@ -255,3 +255,12 @@ def test_what_is_damaged_is_found_mended_and_made_again(hub: Hub) -> None:
     hub.specify()
     assert check(hub.home) == []
     assert hub.pictures() == before
+
+
+def test_a_service_draws_as_many_together_as_the_device_fills_up_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("palate.generators.opening.batch_for", lambda device, size: 4 if device == "cuda" else 1)
+    large = Model("b", "B", "pipeline", "/b", size=2**32)
+    assert drawn_together(large, None, "cuda") == 4
+    assert drawn_together(Model("l", "L", "adapter", "/l", size=2**20), large, "cuda") == 4
+    assert drawn_together(large, None, "cpu") == 1
+    assert drawn_together(Model("e", "E", "endpoint", "http://e"), None, "cuda") == 1

@@ -64,11 +64,12 @@ def base_model(adapter: Model, base: Model | str | None) -> Model:
     return Model(id=f"base:{location}", name=Path(location).name, kind=kind, location=location, base=adapter.base)
 
 
-def drawn_together(model: Model, base: Model | None) -> int:
-    """How many pictures of a model take no longer than one: a tiny pipeline fills its batches up anyway."""
+def drawn_together(model: Model, base: Model | None, device: str) -> int:
+    """How many pictures of a model take no longer than one: its pipeline fills its batches up anyway."""
     ground = model if base is None else base
-    files = ground.size if ground.kind in ("pipeline", "checkpoint") else None
-    return TINY_BATCH if files is not None and UNPACKED * files < TINY else 1
+    if ground.kind not in ("pipeline", "checkpoint") or ground.size is None:
+        return 1
+    return batch_for(best_device() if device == "auto" else device, UNPACKED * ground.size)
 
 
 def drawn_in_one_go(model: Model, base: Model | None, device: str) -> int:

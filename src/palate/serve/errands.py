@@ -300,7 +300,7 @@ class Errands:
             self._show(errand)
             self._progress(errand, what, done, of)
 
-        at_once = drawing.at_once(tasks, by_id)
+        at_once = drawing.at_once(tasks, by_id, settings.device)
         outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=at_once)
         self._show(errand)
         self._encode()
@@ -359,7 +359,7 @@ class Errands:
 
         told("drawing", 0, len(slate.tasks))
         by_id = {**slate.models, **{model.id: model for model in models}}
-        at_once = drawing.at_once(slate.tasks, by_id)
+        at_once = drawing.at_once(slate.tasks, by_id, settings.device)
         outcome = drawing.run(home, job, by_id, self.workers(), device=settings.device, progress=told, batch=at_once)
         told("drawing", outcome.done, len(slate.tasks))
         slates.keep_drawn(home, settings, conversation, turn)

@@ -101,10 +101,10 @@ def run(
     return outcome
 
 
-def at_once(tasks: Sequence[Task], models: Mapping[str, Model]) -> int:
+def at_once(tasks: Sequence[Task], models: Mapping[str, Model], device: str) -> int:
     """Each picture is told of as it is drawn; where several take no longer than one, they come together."""
     pairs = {(task.group, task.payload["base"]) for task in tasks}
-    return min((drawn_together(models[id], models[base] if base else None) for id, base in pairs), default=1)
+    return min((drawn_together(models[id], models[base] if base else None, device) for id, base in pairs), default=1)
 
 
 def _fill(
