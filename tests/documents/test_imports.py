@@ -17,8 +17,8 @@ MODULES = sorted(
     for file in PACKAGE.rglob("*.py")
 )
 VERBS = {
-    "add_dataset", "add_models", "add_pictures", "check", "choose", "close", "config_get", "config_set", "converse",
-    "create", "draw", "draw_turn", "encoder", "evaluate_identification", "export", "find", "identify",
+    "add_dataset", "add_models", "add_pictures", "backup", "check", "choose", "close", "config_get", "config_set",
+    "converse", "create", "draw", "draw_turn", "encoder", "evaluate_identification", "export", "find", "identify",
     "learn_steering", "learn_weights", "look", "migrate", "models", "open", "personalise", "recommend", "rehearse",
     "show", "similar", "specify", "steer", "taste",
 }  # fmt: skip

@@ -53,7 +53,7 @@ def test_a_difference_that_was_planted_is_found(memory: Path, tmp_path: Path, pl
     one, other = embedded(memory), embedded(tmp_path)
     with other.write() as connection:
         connection.exec_driver_sql(f"CREATE TRIGGER planted {planted}")
-    assert first_difference(one, other, 4, 80) is not None
+    assert first_difference(one, other, 5, 320) is not None  # a task that is done is rare
 
 
 def test_a_change_that_is_refused_takes_nothing_else_with_it(new_postgres: Callable[..., str], memory: Path) -> None:
