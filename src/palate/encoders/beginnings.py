@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
+OLD_END = 2
+"""What the first published configurations say is the end token, and is not."""
 LEAST = 512
 """Tokens that a tree may have in any network: to run it once more costs more than what so many see of one another."""
 TOKENS_A_WIDTH = 2
@@ -92,7 +94,3 @@ def pooled(text: Sequence[int], end: int) -> Sequence[int]:
     """As far as a CLIP reads a text: to its first end token, the greatest where the configuration has it wrong."""
     last = text.index(end) if end != OLD_END and end in text else int(np.argmax(text))
     return text[: last + 1]
-
-
-OLD_END = 2
-"""What the first published configurations say is the end token, and is not."""

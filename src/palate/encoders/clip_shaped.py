@@ -80,7 +80,8 @@ class ClipShaped:
         padded to a long one's size. Answered in the order given."""
         import numpy as np
 
-        order = sorted(range(len(words)), key=lambda at: words[at] if self.model_type == "clip" else len(words[at]))
+        nearness = words if self.model_type == "clip" else [len(text) for text in words]
+        order = sorted(range(len(words)), key=nearness.__getitem__)
         vectors = np.empty((len(words), self.dim), dtype=np.float32)
         with quietly():
             ordered = [words[place] for place in order]

@@ -69,7 +69,7 @@ def drawn_together(model: Model, base: Model | None, device: str) -> int:
     ground = model if base is None else base
     if ground.kind not in ("pipeline", "checkpoint") or ground.size is None:
         return 1
-    return batch_for(best_device() if device == "auto" else device, UNPACKED * ground.size)
+    return _filled(device, UNPACKED * ground.size)
 
 
 def drawn_in_one_go(model: Model, base: Model | None, device: str) -> int:
@@ -79,7 +79,11 @@ def drawn_in_one_go(model: Model, base: Model | None, device: str) -> int:
         return 1
     if ground.size is None or ground.size < TINY:
         return TINY_BATCH
-    return 1 if device == "cpu" else batch_for(best_device() if device == "auto" else device, ground.size)
+    return _filled(device, ground.size)
+
+
+def _filled(device: str, size: int) -> int:
+    return batch_for(best_device() if device == "auto" else device, size)
 
 
 def _located(adapter: Model) -> str:
