@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ from palate.people.errands import Errand
 from palate.people.gate import unknown
 from palate.serve import slates
 from palate.serve.library import Shelf
+from palate.serve.telling import Event, Tellings
 from palate.specify import drawing, orders
 from palate.specify.again import look
 from palate.specify.executors import Batch, Drawn, Workers, open_workers
@@ -44,7 +45,6 @@ log = logging.getLogger("palate.serve")
 
 MOST_OPEN = 20
 PICTURES_A_DAY = 2000
-EVENTS_KEPT = 2000
 LONGEST_WAIT = 300.0
 LOOK_SECONDS = 0.1
 ENDED = ("done", "failed", "cancelled")
@@ -57,28 +57,13 @@ class StoppedError(Exception):
     """Raised in the middle of an errand because somebody paused or cancelled it, or the service ends."""
 
 
-@dataclass
-class Telling:
-    """What an errand has told so far; those who listen read along."""
-
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    shown: set[str] = field(default_factory=set)
-    far: tuple[int, int] | None = None
-    """How much is done, of how much; kept here while it runs, since whoever tells may be reading the catalogue."""
-
-    def tell(self, name: str, said: dict[str, Any]) -> None:
-        if name == "progress" and self.events and self.events[-1][0] == "progress" and len(self.events) > EVENTS_KEPT:
-            return
-        self.events.append((name, said))
-
-
 class Errands:
     """Starts with the service; `close` lets what is being done stop where it can go on."""
 
     def __init__(self, studio: Studio, shelf: Shelf, *, workers: Workers | None = None) -> None:
         self.studio, self.shelf = studio, shelf
         self._workers = workers
-        self._told: dict[str, Telling] = {}
+        self._told = Tellings()
         self._stop: dict[str, str] = {}
         self._served: list[str] = []
         self._hasty: set[str] = set()
@@ -116,7 +101,6 @@ class Errands:
         with self.studio.home.write() as connection:
             require_share(connection, person, kind, total)
             errand = rows.put(connection, person, kind, plan, total)
-        self._told[errand.id] = Telling()
         if kind in HASTE:
             self._hasty.add(errand.id)
         self._ring()
@@ -132,10 +116,8 @@ class Errands:
         return [self._as_far(errand) for errand in found], total
 
     def _as_far(self, errand: Errand) -> Errand:
-        told = self._told.get(errand.id)
-        if told is None or told.far is None:
-            return errand
-        return replace(errand, done=told.far[0], total=told.far[1])
+        far = self._told.far(errand.id)
+        return errand if far is None else replace(errand, done=far[0], total=far[1])
 
     def turn(self, id: str, person: str, act: str) -> Errand:
         """Pause, resume or cancel; asking for what is so already is no error."""
@@ -156,7 +138,7 @@ class Errands:
             if act != "resume":
                 self._hasty.discard(id)
         if act == "cancel" and errand.state != "running":  # a running one tells itself when it has stopped
-            self._telling(id).tell("done", {"state": "cancelled", "error": None})
+            self._told.of(id).tell("done", {"state": "cancelled", "error": None})
         self._ring()
         return self.get(id, person)
 
@@ -174,22 +156,18 @@ class Errands:
 
     def events_since(self, errand: Errand, seen: int) -> list[tuple[int, str, dict[str, Any]]]:
         """What was told after the first `seen`, numbered from one."""
-        told = self._telling(errand.id)
-        if not told.events and errand.state in ENDED:
-            self._retell(errand, told)
-        fresh = told.events[seen:]
-        return [(seen + number, name, said) for number, (name, said) in enumerate(fresh, 1)]
+        told = self._told.of(errand.id)
+        if errand.state in ENDED:
+            told.events = told.events or self._retold(errand)
+            seen = min(seen, len(told.events) - 1)  # who heard more of an earlier telling hears how it ended
+        return told.since(seen)
 
-    def _retell(self, errand: Errand, told: Telling) -> None:
-        """An errand of an earlier run of the service: what it drew, and how it ended."""
+    def _retold(self, errand: Errand) -> list[Event]:
+        """An errand of an earlier run of the service, or of long ago: what it drew, and how it ended."""
         with self.studio.home.read() as connection:
             drawn = holdings.drawn_for(connection, errand.id)
-        for id in drawn:
-            told.tell("picture", {"id": id})
-        told.tell("failed" if errand.state == "failed" else "done", {"state": errand.state, "error": errand.error})
-
-    def _telling(self, id: str) -> Telling:
-        return self._told.setdefault(id, Telling())
+        end = "failed" if errand.state == "failed" else "done"
+        return [*(("picture", {"id": id}) for id in drawn), (end, {"state": errand.state, "error": errand.error})]
 
     # -- the thread ---------------------------------------------------------------------------------------------
 
@@ -214,8 +192,11 @@ class Errands:
 
     def _next(self) -> Errand | None:
         """The first of whoever was served longest ago: one person's hundred jobs do not hold up another's one."""
+        known = set(self._hasty)
         with self.studio.home.read() as connection:
             waiting = rows.waiting(connection)
+        self._hasty -= known - {errand.id for errand in waiting}  # begun before its asker could say that it is hasty
+        self._told.forget_old()
         if not waiting:
             return None
         served = {person: place for place, person in enumerate(self._served)}
@@ -224,7 +205,7 @@ class Errands:
         return chosen
 
     def _do(self, errand: Errand) -> None:
-        told = self._telling(errand.id)
+        told = self._told.of(errand.id)
         self._hasty.discard(errand.id)
         with self.studio.home.write() as connection:
             if rows.get(connection, errand.id, errand.person).state != "waiting":
@@ -252,7 +233,7 @@ class Errands:
             told.tell("progress", {"done": done, "total": total, "text": "paused"})
 
     def _progress(self, errand: Errand, what: str, done: int, of: int) -> None:
-        told = self._telling(errand.id)
+        told = self._told.of(errand.id)
         told.far = (done, of)
         told.tell("progress", {"done": done, "total": of, "text": what})
         if self._closing or errand.id in self._stop or (self._hasty and errand.kind in MAKE_WAY):
@@ -310,7 +291,7 @@ class Errands:
 
     def _show(self, errand: Errand) -> None:
         """Tell of every picture that is new."""
-        told = self._telling(errand.id)
+        told = self._told.of(errand.id)
         with self.studio.home.read() as connection:
             drawn = holdings.drawn_for(connection, errand.id)
         fresh = [id for id in drawn if id not in told.shown]
@@ -333,7 +314,7 @@ class Errands:
     def _steer(self, errand: Errand) -> None:
         """The next slate of a conversation, or what is missing of the one that waits for an answer."""
         home, settings, library = self.studio.home, self.studio.settings, self.shelf.library
-        tell = self._telling(errand.id).tell
+        tell = self._told.of(errand.id).tell
         with home.read() as connection:
             conversation = conversations.get(connection, errand.plan["conversation"], errand.person)
         self._encode()  # an answer may be about pictures that were drawn a moment ago
@@ -369,7 +350,7 @@ class Errands:
 
     def _personalise(self, errand: Errand) -> None:
         """From what the person liked straight to pictures; the network draws all of them at once."""
-        told = self._telling(errand.id)
+        told = self._told.of(errand.id)
         drawn = self.studio.personalise(
             errand.person, count=errand.plan["count"], seed=errand.plan["seed"], errand=errand.id
         )
@@ -396,7 +377,7 @@ class Errands:
         folder = Path(errand.plan["folder"])
         add = self.studio.add_models if errand.plan["kind"] == "models" else self.studio.add_pictures
         added = add(folder, progress=told)
-        self._telling(errand.id).tell("progress", {"done": 1, "total": 1, "text": added.in_words()})
+        self._told.of(errand.id).tell("progress", {"done": 1, "total": 1, "text": added.in_words()})
         self.shelf.renew()
 
     def _specify(self, errand: Errand) -> None:
