@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,13 @@ import pytest
 
 from palate.catalogue import models as model_rows
 from palate.catalogue.home import Home
+from palate.catalogue.lock import WriterLock
 from palate.catalogue.records import Model
 from palate.errors import PalateError
 from palate.specify.encoding import space_of
 from palate.steer import telling
 from palate.steer.bank import MadeBank
-from palate.steer.learned import FOLDER, Learned
+from palate.steer.learned import FILE, Learned
 from palate.steer.learning import bank_of, people_known, told_in
 from palate.steer.recording import nothing_known
 from palate.steer.simulating import converse, unranked
@@ -81,10 +82,31 @@ def test_without_anything_learned_it_is_greed_as_before(studio: Studio) -> None:
     assert now(studio).learned is None
     studio.learn_steering(simulated=30, steps=2)
     assert now(studio).learned is not None
-    assert Learned.load(studio.home.folder / FOLDER, "another encoder") is None
+    assert Learned.load(studio.home.folder / FILE, "another encoder") is None
     assert now(studio, afresh=True).learned is None
-    shutil.rmtree(studio.home.folder / FOLDER)
+    (studio.home.folder / FILE).unlink()
     assert now(studio).learned is None
+
+
+def test_a_home_learns_while_it_is_served_and_the_last_is_there_until_the_next_is_whole(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio.learn_steering(simulated=30, steps=2)
+    path = studio.home.folder / FILE
+    before = path.read_bytes()
+
+    def cut_short(_: object, path: Path, **__: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr("safetensors.numpy.save_file", cut_short)
+        studio.learn_steering(simulated=30, steps=2, seed=1)
+    assert path.read_bytes() == before
+    with closing(WriterLock(studio.home.folder / "lock")):  # as a service holds it
+        studio.learn_steering(simulated=30, steps=2, seed=1)
+    assert path.read_bytes() != before
+    assert now(studio).learned is not None
 
 
 def test_a_homes_bank_is_what_its_models_drew(studio: Studio) -> None:

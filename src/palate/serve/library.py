@@ -272,10 +272,10 @@ class Library:
 
 def _mark_of_learned(home: Home) -> object:
     """Changes when what was learned of people and of a slate's value does: its last file is replaced."""
-    from palate.steer.learned import FOLDER
+    from palate.steer.learned import FILE
 
     try:
-        told = (home.folder / FOLDER / "people.json").stat()
+        told = (home.folder / FILE).stat()
     except OSError:
         return None
     return told.st_mtime_ns, told.st_size, told.st_ino

@@ -1,10 +1,11 @@
-"""What was learned of steering in one home, kept in its folder `steering` and used by every conversation there."""
+"""What was learned of steering in one home: one file of it, used by every conversation there."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +14,11 @@ from palate.steer.value import Value
 from palate.taste.space import TasteSpace
 from palate.taste.utilities import Heads
 
-FOLDER = "steering"
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FILE = "steering.safetensors"
+VALUE = "value."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +30,39 @@ class Learned:
     known: Known
     value: Value
 
-    def save(self, folder: Path) -> None:
+    def save(self, path: Path) -> None:
+        """The file is replaced whole: whoever reads it meanwhile, a service say, has the old one or the new one."""
         from safetensors.numpy import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
-        self.value.save(folder)
         heads = self.known.heads
         arrays = {"within": self.known.within, "weights": heads.weights, "shares": heads.shares}
         arrays |= {name: getattr(self.taste, name) for name in ("picture_mean", "words_mean", "directions")}
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "people.safetensors")
-        card = {"encoder": self.encoder, "kept": self.taste.kept, "total": self.taste.total}
-        (folder / "people.json").write_text(json.dumps(card, indent=2) + "\n")
+        arrays |= {f"{VALUE}{name}": tensor.numpy() for name, tensor in self.value.tensors().items()}
+        card = {"encoder": self.encoder, "kept": self.taste.kept, "total": self.taste.total, "value": self.value.card}
+        scratch = path.with_suffix(".new")
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        save_file(whole, scratch, metadata={"card": json.dumps(card)})
+        scratch.replace(path)
 
     @classmethod
-    def load(cls, folder: Path, encoder: str) -> Learned | None:
+    def load(cls, path: Path, encoder: str) -> Learned | None:
         """What was learned for this encoder, if anything was."""
-        from safetensors.numpy import load_file
-
-        if not (folder / "people.json").is_file():
+        if not path.is_file():
             return None
-        card = json.loads((folder / "people.json").read_text())
+        card, kept = _read(path)
         if card["encoder"] != encoder:
             return None
-        kept = load_file(folder / "people.safetensors")
         means = {name: kept[name] for name in ("picture_mean", "words_mean", "directions")}
         heads = Heads(kept["weights"], np.zeros(len(kept["weights"])), kept["shares"])
         taste = TasteSpace(**means, kept=card["kept"], total=card["total"])
-        return cls(encoder, taste, Known(heads, kept["within"]), Value.load(folder))
+        of_value = {name.removeprefix(VALUE): array for name, array in kept.items() if name.startswith(VALUE)}
+        return cls(encoder, taste, Known(heads, kept["within"]), Value.of_kept(card["value"], of_value))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Card and arrays of one opening, so that they belong together."""
+    from safetensors import safe_open
+
+    with safe_open(path, "np") as file:
+        card: dict[str, Any] = json.loads(file.metadata()["card"])
+        return card, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping

@@ -27,7 +27,7 @@ from palate.importers.preferences import Preference
 from palate.steer.bank import Options
 from palate.steer.drawn_bank import DrawnBank, bank_in
 from palate.steer.foreseeing import foresight
-from palate.steer.learned import FOLDER, Learned
+from palate.steer.learned import FILE, Learned
 from palate.steer.recording import evidence_of, known_from, record
 from palate.steer.rounds import Stage, value_in_rounds
 from palate.steer.simulating import COLUMNS, Known, State, Step, Told, exploring, greedy, retold, unranked
@@ -93,8 +93,7 @@ def learn(
     stage = Stage(bank, known, foresight([*recorded, *looked]), seed=seed)
     taught = transitions(recorded, stage.sight) if recorded else None
     value, _ = value_in_rounds(stage, taught, simulated, learning, progress=progress)
-    with home.writing():
-        Learned(grounds.space.id, grounds.taste, known, value).save(home.folder / FOLDER)
+    Learned(grounds.space.id, grounds.taste, known, value).save(home.folder / FILE)
     turns = sum(len(each.steps) for each in recorded)
     return {
         "people": len(names),

@@ -17,7 +17,7 @@ from palate.catalogue.home import Home
 from palate.errors import PalateError
 from palate.steer.bank import Options
 from palate.steer.drawers import Drawers, drawers_in, hands_for
-from palate.steer.learned import FOLDER, Learned
+from palate.steer.learned import FILE, Learned
 from palate.steer.simulating import State
 from palate.steer.slates import best_slate
 from palate.taste.evidence import Floats
@@ -71,7 +71,7 @@ def grounds_of(
         _, pictures = vectors.load(connection, space, "picture", among)
     if len(pictures) > BASIS_PICTURES:
         pictures = pictures[np.random.default_rng(0).choice(len(pictures), BASIS_PICTURES, replace=False)]
-    learned = None if afresh else Learned.load(home.folder / FOLDER, space.id)
+    learned = None if afresh else Learned.load(home.folder / FILE, space.id)
     taste = learned.taste if learned else taste_space(pictures, words)
     with home.read() as connection:
         drawers = drawers_in(connection, space, taste)

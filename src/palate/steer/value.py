@@ -11,10 +11,10 @@ language model, does not.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from palate.steer.transitions import Numbers, Transitions, of_candidates, of_sta
 from palate.taste.evidence import Floats, Rows
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
 LOGGED_EVERY = 100
@@ -127,19 +128,27 @@ class Value:
 
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.contiguous() for name, tensor in self.tensors().items()}, folder / "value.safetensors")
-        card = {"shape": self.shape, "learning": asdict(self.learning)}
-        (folder / "value.json").write_text(json.dumps(card, indent=2) + "\n")
+        (folder / "value.json").write_text(json.dumps(self.card, indent=2) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Value:
-        from safetensors.torch import load_file
+        from safetensors.numpy import load_file
 
-        card = json.loads((folder / "value.json").read_text())
+        return cls.of_kept(json.loads((folder / "value.json").read_text()), load_file(folder / "value.safetensors"))
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """With it and the tensors it can be made again."""
+        return {"shape": self.shape, "learning": asdict(self.learning)}
+
+    @classmethod
+    def of_kept(cls, card: Mapping[str, Any], kept: Mapping[str, NDArray[Any]]) -> Value:
+        import torch
+
         state, candidate, sight = card["shape"]
         value = cls(state, candidate, tuple(sight), ValueLearning(**card["learning"]))
-        kept = load_file(folder / "value.safetensors")
         for name, tensor in value.tensors().items():
-            tensor.data.copy_(kept[name])
+            tensor.data.copy_(torch.from_numpy(kept[name]))
         return value
 
     def tensors(self) -> dict[str, Tensor]:
