@@ -3,27 +3,33 @@
 `python checks/mutants.py [--some 100] [--seed 0] [--kept FOLDER] [--tests PATH ...]`. The tests run once and say which
 of them meets which line. Then so many of all small faults that can be planted, drawn by the seed, are planted one at a
 time: a comparison, a sign, a number, a condition turned round, an answer or a step left out. The tests that meet its
-line run, the quickest first, at most a minute of them; what none of them notices has survived. `--kept` holds what was
-found so far, and the same command goes on from there; remove it when the code has changed. Below 90 in 100 it exits
-with 1.
+line run, the quickest first, at most a minute of them; what none of them notices has survived. A fault in what is run
+when a file is imported meets every test that meets the file. `--kept` holds what was found so far, and the same command
+goes on from there; remove it when the code has changed. Below 90 in 100 it exits with 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import inspect
 import json
 import os
 import random
+import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -31,8 +37,12 @@ MUTATED = ("catalogue", "jobs", "people")
 TESTS = ("catalogue", "jobs", "people", "grow", "faults", "specify", "serve")
 BAR = 0.9
 MOST_SECONDS = 60.0
-NOTICED = (1, 2, -1)
-"""How tests end that fail, cannot be collected, or do not end in time."""
+LONGEST = 900.0
+TOO_LONG = -1
+NOTICED = (0, 1, 2)
+"""How tests end that pass, fail, or cannot be collected; below zero are those that did not end in time."""
+QUIETLY = ("-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""Others' modules that are here already need not be rewritten."""
 PAIRS: tuple[tuple[type[ast.AST], type[ast.AST]], ...] = (
     (ast.Eq, ast.NotEq),
     (ast.Lt, ast.LtE),
@@ -134,6 +144,45 @@ class Planting(MetaPathFinder, Loader):
         exec(compile(self.tree, str(self.path), "exec"), module.__dict__)
 
 
+def functions(code: CodeType, inside: str = "") -> Iterator[tuple[str, CodeType]]:
+    """Functions of a module and of its classes, by their names; what is inside a function is a part of it."""
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            name = f"{inside}{one.co_name}"
+            if one.co_flags & inspect.CO_NEWLOCALS:
+                yield name, one
+            else:
+                yield from functions(one, f"{name}.")
+
+
+def run_at_import(code: CodeType) -> list[Any]:
+    """What is run when a module is imported: its own code and that of its classes, functions left out."""
+    own = [one for one in code.co_consts if not isinstance(one, CodeType)]
+    bodies = [one for one in code.co_consts if isinstance(one, CodeType) and not one.co_flags & inspect.CO_NEWLOCALS]
+    return [code.co_code, own, code.co_names, *map(run_at_import, bodies)]
+
+
+def changed(path: Path, number: int) -> dict[str, tuple[CodeType, CodeType]]:
+    """The function that a fault is in, as it was and as it is; none where the fault is run at import."""
+    source = path.read_text()
+    before, after = compile(source, str(path), "exec"), compile(planted(source, number), str(path), "exec")
+    pairs = zip(functions(before), functions(after), strict=True)
+    found = {name: (was, now) for (name, was), (_, now) in pairs if was != now}
+    return {} if run_at_import(before) != run_at_import(after) or any("<" in name for name in found) else found
+
+
+def put_into(module: Any, name: str, was: CodeType, now: CodeType) -> None:
+    """Give a function that is imported already another code, wherever it was imported to."""
+    found = module
+    for part in name.split("."):
+        found = vars(found)[part]
+    for attribute in ("__func__", "fget", "func", "__wrapped__"):
+        found = getattr(found, attribute, found)
+    if found.__code__ != was:
+        raise ValueError(name)
+    found.__code__ = now
+
+
 class Meeting:
     """Says to the coverage which test runs, and remembers how long it took."""
 
@@ -173,13 +222,15 @@ def meet(kept: Path, tests: list[str]) -> int:
     return 0
 
 
-def alone(act: Callable[[], int], seconds: float) -> int:
-    """What a fork of this process answers; -1 if it takes too long."""
+def alone(act: Callable[[], int], seconds: float, processor_seconds: int | None = None) -> int:
+    """What a fork of this process answers; below zero if it takes too long."""
     child = os.fork()
     if child == 0:
         os.setsid()
         os.dup2(os.open(os.devnull, os.O_RDWR), 1)
         os.dup2(1, 2)
+        if processor_seconds is not None:
+            resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, processor_seconds))
         try:
             os._exit(act())
         except BaseException:
@@ -192,7 +243,7 @@ def alone(act: Callable[[], int], seconds: float) -> int:
         time.sleep(0.02)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return -1
+    return TOO_LONG
 
 
 def chosen(names: list[str], seconds: dict[str, float]) -> list[str]:
@@ -206,45 +257,108 @@ def chosen(names: list[str], seconds: dict[str, float]) -> list[str]:
     return some
 
 
-def survives(path: Path, number: int | None, names: list[str]) -> bool:
-    """Whether none of these tests fails with this fault; without one, none may."""
+class Noticing:
+    """Writes down the test that fails."""
+
+    def __init__(self, told: Path) -> None:
+        self.told = told
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.told.write_text(report.nodeid)
+
+
+def run_tests(names: list[str], told: Path) -> int:
+    import pytest
+
+    return int(pytest.main(["-x", *QUIETLY, *names], plugins=[Noticing(told)]))
+
+
+def survives(path: Path, number: int | None, names: list[str], told: Path, *, warm: bool) -> bool:
+    """Whether none of these tests fails with this fault; without one, none may. `told` says which one failed."""
     module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+    told.write_text("")
 
     def act() -> int:
-        import pytest
+        if number is not None and warm:
+            for name, (was, now) in changed(path, number).items():
+                put_into(import_module(module), name, was, now)
+        elif number is not None:
+            sys.meta_path.insert(0, Planting(module, path, planted(path.read_text(), number)))
+        return run_tests(names, told)
 
-        source = path.read_text()
-        tree = ast.parse(source) if number is None else planted(source, number)
-        sys.meta_path.insert(0, Planting(module, path, tree))
-        early = "ignore::pytest.PytestAssertRewriteWarning"  # of others' modules that are here already
-        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", early, *names]))
-
-    status = alone(act, 3 * MOST_SECONDS)
-    if status not in (*NOTICED, 0):
-        raise SystemExit(f"the tests of {path} did not run: {status}")
+    status = alone(act, LONGEST, int(3 * MOST_SECONDS))
+    if status > max(NOTICED):
+        raise RuntimeError(f"the tests of {path} did not run: {status}")
     return status == 0
 
 
+def tests_of(known: dict[str, Any], shown: str, line: int, *, at_import: bool) -> list[str]:
+    """Tests that meet a line; of what is run at import, all that meet the file."""
+    met = known["met"].get(shown, {})
+    names = {name for some in met.values() for name in some} if at_import else met.get(str(line), [])
+    return chosen(sorted(names), known["seconds"])
+
+
+def try_one(known: dict[str, Any], path: Path, number: int, told: Path, *, warm: bool) -> dict[str, Any]:
+    line, what, _ = list(faults(ast.parse(path.read_text())))[number]
+    shown = str(path.relative_to(ROOT))
+    names = tests_of(known, shown, line, at_import=not warm)
+    lives = survives(path, number, names, told, warm=warm) if names else True
+    by = told.read_text()
+    if names and not lives and not survives(path, None, [by] if by else names, told, warm=warm):
+        raise SystemExit(f"{by or 'a test'} of {shown}, line {line}, fails without a fault")
+    return {"file": shown, "number": number, "line": line, "fault": what, "tests": len(names), "survived": lives}
+
+
 def try_all(kept: Path, some: int, seed: int) -> list[dict[str, Any]]:
-    """So many faults, each a line of `kept` once it was tried."""
-    known = json.loads((kept / "met.json").read_text())
+    """So many faults, each a line of `kept` once it was tried.
+
+    Those in functions are put into a process that has imported everything; those that are run at import cannot be.
+    """
     files = [path for name in MUTATED for path in sorted((ROOT / "src" / "palate" / name).glob("*.py"))]
     places = [(path, number) for path in files for number in range(len(list(faults(ast.parse(path.read_text())))))]
     wanted = random.Random(seed).sample(places, min(some, len(places)))
-    log = kept / "tried.jsonl"
-    tried = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    done = {(one["file"], one["number"]) for one in tried(kept)}
+    left = [(path, number) for path, number in wanted if (str(path.relative_to(ROOT)), number) not in done]
     import_much()
-    for path, number in wanted[len(tried) :]:
-        line, what, _ = list(faults(ast.parse(path.read_text())))[number]
-        shown = str(path.relative_to(ROOT))
-        names = chosen(known["met"].get(shown, {}).get(str(line), []), known["seconds"])
-        lives = survives(path, number, names) if names else True
-        if names and not lives and not survives(path, None, names):
-            raise SystemExit(f"the tests of {shown}, line {line}, fail without a fault")
-        tried.append({"file": shown, "line": line, "fault": what, "tests": len(names), "survived": lives})
-        with log.open("a") as file:
-            file.write(json.dumps(tried[-1]) + "\n")
-    return tried
+    child = os.fork()
+    if child == 0:
+        try:
+            try_some(kept, left, warm=True)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit("the faults in functions were not all tried")
+    try_some(kept, left, warm=False)
+    return tried(kept)
+
+
+def tried(kept: Path) -> list[dict[str, Any]]:
+    log = kept / "tried.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def try_some(kept: Path, places: list[tuple[Path, int]], *, warm: bool) -> None:
+    known = json.loads((kept / "met.json").read_text())
+    if warm:
+        collect(known)
+    for path, number in places:
+        if bool(changed(path, number)) == warm:
+            line = json.dumps(try_one(known, path, number, kept / "failed", warm=warm))
+            with (kept / "tried.jsonl").open("a") as file:
+                file.write(line + "\n")
+
+
+def collect(known: dict[str, Any]) -> None:
+    """Import the tests, and all of ours that they import, once for all forks."""
+    import pytest
+
+    files = sorted({name.split("::")[0] for name in known["seconds"]})
+    with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        pytest.main(["--collect-only", *QUIETLY, *files])
 
 
 def import_much() -> None:
@@ -265,13 +379,13 @@ def main(some: int, seed: int, kept: Path, tests: list[str]) -> dict[str, Any]:
     if not (kept / "met.json").exists() and alone(lambda: meet(kept, tests), 3600):
         raise SystemExit("the tests did not end")
     known = json.loads((kept / "met.json").read_text())
-    tried = try_all(kept, some, seed)
-    killed = sum(not one["survived"] for one in tried)
-    unmet = sum(not one["tests"] for one in tried)
-    counted = {"planted": len(tried), "found": killed, "on_lines_no_test_meets": unmet}
+    lines = try_all(kept, some, seed)
+    killed = sum(not one["survived"] for one in lines)
+    unmet = sum(not one["tests"] for one in lines)
+    counted = {"planted": len(lines), "found": killed, "on_lines_no_test_meets": unmet}
     return {
         **counted,
-        "share": round(killed / len(tried), 3) if tried else None,
+        "share": round(killed / len(lines), 3) if lines else None,
         "branches": round(known["branches"], 1),
     }
 
