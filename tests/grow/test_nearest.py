@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -112,6 +113,91 @@ def test_a_graph_goes_further_out_where_most_may_not_be_seen(monkeypatch: pytest
     assert names(graph.search(rows[1], 5, owners=["ada"])) == names(exact.search(rows[1], 5, owners=["ada"]))
 
 
+def test_an_index_that_is_there_is_opened_as_it_was(index: Nearest) -> None:
+    if isinstance(index, (Exact, Graph)):
+        return  # these live as long as their process
+    index.put(ids(2), units(2), [[EVERYBODY]] * 2)
+    index.put([], units(0), [])
+    again = type(index)(index._client if hasattr(index, "_client") else index._database, "clip", DIM)  # type: ignore[attr-defined, call-arg]
+    assert len(again) == 2
+    assert names(again.search(units(2)[1], 1)) == ids(2)[1:]
+
+
+def test_a_space_too_wide_for_a_graph_is_looked_at_row_by_row(new_postgres: Callable[..., str]) -> None:
+    from palate.catalogue.nearest_postgres import WIDEST, PostgresNearest
+
+    with closing(Database.at(new_postgres())) as database:
+        database.migrate()
+        wide = PostgresNearest(database, "wide", WIDEST + 1)
+        rows = np.eye(3, WIDEST + 1, dtype=np.float32)
+        wide.put(ids(3), rows, [[EVERYBODY]] * 3)
+        assert wide.search(rows[2], 1) == [(ids(3)[2], 1.0)]
+
+
+def test_a_postgres_without_the_extension_is_told_so(
+    new_postgres: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from palate.catalogue import nearest_postgres
+
+    monkeypatch.setattr(nearest_postgres, "EXTENSION", "no_such_extension")
+    with closing(Database.at(new_postgres())) as database:
+        database.migrate()
+        with pytest.raises(PalateError, match="no extension") as caught:
+            nearest_postgres.PostgresNearest(database, "clip", DIM)
+    assert caught.value.code == "index_unavailable"
+
+
+class Served:
+    """A Qdrant that is a server's, as far as its making is asked about."""
+
+    _client = object()
+
+    def __init__(self) -> None:
+        self.made: list[tuple[Any, ...]] = []
+
+    def collection_exists(self, name: str) -> bool:
+        return any(what == "collection" and known == name for what, known, *_ in self.made)
+
+    def create_collection(self, name: str, *, vectors_config: Any) -> None:
+        self.made.append(("collection", name, vectors_config.size, vectors_config.distance.value))
+
+    def create_payload_index(self, name: str, field: str, kind: Any) -> None:
+        self.made.append(("filter", name, field, kind.value))
+
+
+def test_a_qdrant_that_is_a_server_is_asked_once_for_a_filter_by_owner() -> None:
+    pytest.importorskip("qdrant_client")
+    from palate.catalogue.nearest_qdrant import QdrantNearest
+
+    client = Served()
+    for _ in range(2):
+        QdrantNearest(client, "clip", DIM)
+    [(_, name, *how), made] = client.made
+    assert (how, made) == ([DIM, "Dot"], ("filter", name, "owners", "keyword"))
+
+
+@pytest.mark.parametrize(
+    ("place", "address"),
+    [("qdrant://some.host:6333", "http://some.host:6333"), ("qdrants://some.host", "https://some.host")],
+)
+def test_a_qdrant_is_reached_where_its_address_says(place: str, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = pytest.importorskip("qdrant_client")
+    from palate.catalogue.nearest_qdrant import open_client
+
+    monkeypatch.setattr(client, "QdrantClient", lambda *where, **who: (where, who))
+    monkeypatch.setenv("QDRANT_API_KEY", "a-key")
+    assert open_client(place) == ((address,), {"api_key": "a-key"})
+
+
+def test_a_qdrant_without_its_client_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    from palate.catalogue.nearest_qdrant import open_client
+
+    monkeypatch.setitem(sys.modules, "qdrant_client", None)
+    with pytest.raises(PalateError, match="qdrant-client") as caught:
+        open_client("qdrant://host:6333")
+    assert caught.value.code == "not_installed"
+
+
 # -- fed from the outbox -----------------------------------------------------------------------------------------
 
 
@@ -151,6 +237,20 @@ def test_an_index_is_told_of_what_was_there_what_changes_and_what_goes(database:
     assert names(index.search(-rows[0], 1)) == every[:1]
     with database.read() as connection:
         assert outbox.waiting(connection) == 0
+
+
+def test_an_index_is_told_of_so_many_lines_and_the_rest_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox.begin(database)
+    put(database, ids(5), units(5))
+    monkeypatch.setattr(outbox, "LINES", 2)
+    index = Exact()
+    assert outbox.feed(database, SPACE, index, lines=3) == 4  # a line more than asked for, to the end of its part
+    assert sorted(names(index.search(units(5)[0], 5))) == ids(4)
+    assert outbox.feed(database, SPACE, index, lines=3) == 1
+    assert len(index) == 5
+    assert outbox.feed(database, SPACE, index, lines=3) == 0
 
 
 def test_what_was_not_committed_is_never_told(database: Database) -> None:
@@ -206,6 +306,17 @@ def test_similar_asks_the_index_and_answers_as_without_it(tmp_path: Path) -> Non
             answers.append([(row.id, pytest.approx(row.score, abs=1e-6)) for row in found.rows])
     assert len(answers[0]) == 5
     assert answers[1] == answers[0]
+
+
+def test_an_index_in_the_homes_own_postgres_is_asked_again_without_being_made_again(
+    new_postgres: Callable[..., str], tmp_path: Path
+) -> None:
+    with closing(Home.create(tmp_path / "home", Places(new_postgres(), index="pgvector"))) as home:
+        put(home.database, ids(3), units(3))
+        index = home.nearest(SPACE)
+        assert index is home.nearest(SPACE)
+        assert index is not None
+        assert names(index.search(units(3)[1], 1)) == ids(3)[1:2]
 
 
 def test_an_index_that_is_none_is_refused(tmp_path: Path) -> None:

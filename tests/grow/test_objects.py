@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from palate.catalogue import pictures
 from palate.catalogue.blobs import Blobs, BlobStore, content_id
 from palate.catalogue.home import Home, Places
-from palate.catalogue.objects import ObjectBlobs
+from palate.catalogue.objects import ObjectBlobs, _from_environment
 from palate.catalogue.records import Picture
 from palate.check import check, mend
 from palate.errors import PalateError
@@ -110,3 +111,72 @@ def test_a_store_that_does_not_answer_is_told_in_a_sentence(monkeypatch: Any, tm
 def test_an_address_that_is_none_is_refused(tmp_path: Path, place: str) -> None:
     with pytest.raises(PalateError, match="s3://"):
         Home.create(tmp_path, Places(blobs=place))
+
+
+def test_an_address_without_a_bucket_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PalateError, match="no address of an object store") as caught:
+        ObjectBlobs("s3://", tmp_path)
+    assert (caught.value.code, caught.value.about) == ("wrong_setting", "blobs")
+
+
+def test_a_store_without_its_package_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    with pytest.raises(PalateError, match="obstore") as caught:
+        ObjectBlobs(f"file://{tmp_path}", tmp_path)
+    assert caught.value.code == "not_installed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("PermissionDeniedError", "storage_unwritable"),
+        ("UnauthenticatedError", "storage_unwritable"),
+        ("GenericError", "storage_unreachable"),
+    ],
+)
+def test_a_store_that_refuses_is_told_without_its_own_words(
+    tmp_path: Path, kind: str, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import obstore
+    from obstore import exceptions
+
+    store = ObjectBlobs(f"file://{tmp_path}", tmp_path / "cache")
+    name = store.put(b"abc")
+
+    def fails(*_: Any, **__: Any) -> Any:
+        raise getattr(exceptions, kind)("host.example.org says no to the-key")
+
+    for call in ("put", "get", "list", "delete"):
+        monkeypatch.setattr(obstore, call, fails)
+    for ask in (lambda: store.put(b"xyz"), lambda: store.get(name), lambda: list(store), lambda: store.remove(name)):
+        with pytest.raises(PalateError) as caught:
+            ask()
+        assert caught.value.code == code
+        assert "the-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({}, {"region": "us-east-1"}),
+        ({"AWS_DEFAULT_REGION": "eu-1"}, {"region": "eu-1"}),
+        ({"AWS_DEFAULT_REGION": "eu-1", "AWS_REGION": "eu-2"}, {"region": "eu-2"}),
+        (
+            {"AWS_ENDPOINT_URL": "https://one", "AWS_ENDPOINT_URL_S3": "http://two"},
+            {"region": "us-east-1", "endpoint": "http://two", "client_options": {"allow_http": True}},
+        ),
+        (
+            {"AWS_ENDPOINT_URL": "https://one"},
+            {"region": "us-east-1", "endpoint": "https://one", "client_options": {"allow_http": False}},
+        ),
+    ],
+)
+def test_a_store_is_asked_where_the_environment_says(
+    said: dict[str, str], told: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert _from_environment("s3://pictures") == {**told, "retry_config": {"max_retries": 3}}
+    assert _from_environment("gs://pictures") == {}

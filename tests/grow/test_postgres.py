@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import zipfile
@@ -10,10 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, Table, select, text
 from sqlalchemy.exc import InternalError, ProgrammingError
 
-from palate.catalogue import choices, conversations, pictures, postgres, tables
+from palate.catalogue import choices, conversations, moving, pictures, postgres, tables
 from palate.catalogue.choices import Choice
 from palate.catalogue.conversations import Conversation
 from palate.catalogue.database import Database
@@ -177,6 +178,60 @@ def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PalateError, match="here") as caught:
         Home.create(tmp_path, Places("mysql://me:secret@host/db"))
     assert "secret" not in str(caught.value)
+
+
+def test_an_address_that_cannot_be_read_is_refused_and_shown_as_it_is() -> None:
+    with pytest.raises(PalateError, match="no address of a database") as caught:
+        Database.at("postgresql://host:port/rows")
+    assert (caught.value.code, caught.value.about) == ("wrong_setting", "database")
+    assert postgres.shown("postgresql://host:port/rows") == "postgresql://host:port/rows"
+    assert postgres.shown("postgresql://ada:secret@host/rows") == "postgresql://ada:***@host/rows"
+    assert postgres.without_password("postgresql://ada:secret@host/rows") == "postgresql://ada@host/rows"
+
+
+def test_a_postgres_without_its_client_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(PalateError, match="psycopg") as caught:
+        Database.at("postgresql://host/rows")
+    assert caught.value.code == "not_installed"
+
+
+def test_nobody_acts_for_everybody(database: Database) -> None:
+    with_two_people(database)
+    with pytest.raises(PalateError) as caught, database.read(person=postgres.EVERYBODY):
+        pass
+    assert caught.value.code == "unknown_thing"
+
+
+def test_a_copy_that_is_not_what_was_read_is_not_kept(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Database.embedded(tmp_path / "rows.db")) as source:
+        source.migrate()
+        with_two_people(source)
+        real = moving.fingerprint
+
+        def other(connection: Connection, table: Table) -> tuple[int, str]:
+            count, digest = real(connection, table)
+            return count, digest if connection.dialect.name == "sqlite" else f"not {digest}"
+
+        with monkeypatch.context() as patch, pytest.raises(PalateError) as caught:
+            patch.setattr(moving, "fingerprint", other)
+            copy_rows(source, database)
+    assert caught.value.code == "copy_differs"
+    with database.read() as connection:
+        assert all(real(connection, table)[0] == 0 for table in tables.metadata.sorted_tables)
+
+
+def test_rows_move_alone_and_leave_no_password_in_the_settings(
+    new_postgres: Callable[..., str], tmp_path: Path
+) -> None:
+    there = new_postgres().replace("postgres@", "postgres:secret@")
+    with closing(Home.create(tmp_path / "home")) as home:
+        with_two_people(home.database)
+        assert move(home, Places(there))["persons"] == 2
+        assert "secret" not in (home.folder / "palate.toml").read_text()
+    assert Places.of(tmp_path / "home").database == postgres.without_password(there)
 
 
 def test_rows_come_back_from_postgres_as_they_went(database: Database, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from sqlalchemy import Connection, update
 from palate.catalogue import tables
 from palate.catalogue.home import Home
 from palate.errors import PalateError
-from palate.people import entering, persons, secrets
+from palate.people import entering, erasing, holdings, persons, secrets
 from palate.people.gate import ACTIONS, Principal, authorize
+from palate.people.holdings import Upload
 
 PEPPER = b"a pepper of a test, long enough."
 PASSWORD = "long enough for this"
@@ -109,3 +111,31 @@ def test_what_is_no_key_is_nobodys(connection: Connection, written: str) -> None
 def test_a_private_file_is_its_users_alone(tmp_path: Path) -> None:
     assert secrets.pepper(tmp_path) == secrets.pepper(tmp_path)
     assert (tmp_path / secrets.PEPPER).stat().st_mode & 0o077 == 0
+
+
+def test_the_last_owner_who_is_erased_keeps_an_empty_account(tmp_path: Path) -> None:
+    with closing(Home.create(tmp_path / "home")) as home:
+        home.uploads.mkdir()
+        (home.uploads / "u").write_bytes(b"shown")
+        with home.write() as rows:
+            persons.ensure_owner(rows)
+            persons.make(rows, "ada", "member", None, id="ada")
+            holdings.put_upload(rows, Upload("u", persons.OWNER, 8, 8, "png", 5, 0.0))
+            persons.set_weights(rows, persons.OWNER, (1.0, 0.8, 0.2))
+        for person in (persons.OWNER, "ada"):
+            erasing.erase(home, person)
+        with home.read() as rows:
+            [left] = persons.listed(rows)
+            assert (left.id, left.role, left.weights) == (persons.OWNER, "owner", None)
+            assert holdings.uploads_of(rows, persons.OWNER) == []
+        assert list(home.uploads.iterdir()) == []
+
+
+def test_of_two_owners_the_second_is_erased_whole(tmp_path: Path) -> None:
+    with closing(Home.create(tmp_path / "home")) as home:
+        with home.write() as rows:
+            persons.ensure_owner(rows)
+            persons.make(rows, "ada", "owner", None, id="ada")
+        erasing.erase(home, "ada")
+        with home.read() as rows:
+            assert [person.id for person in persons.listed(rows)] == [persons.OWNER]

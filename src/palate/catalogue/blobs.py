@@ -126,7 +126,7 @@ def _write_durably(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows cannot open a folder; its rename is journalled
+    if os.name != "posix":  # pragma: no cover - Windows cannot open a folder; its rename is journalled
         return
     handle = os.open(folder, os.O_RDONLY)
     try:

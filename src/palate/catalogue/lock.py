@@ -63,7 +63,7 @@ def _try_lock(file: IO[str]) -> bool:
         except OSError:
             return False
         return True
-    return _try_lock_windows(file)
+    return _try_lock_windows(file)  # pragma: no cover - measured on Windows only
 
 
 def _try_lock_windows(file: IO[str]) -> bool:  # pragma: no cover - measured on Windows only

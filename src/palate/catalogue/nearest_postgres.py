@@ -13,6 +13,7 @@ from palate.catalogue.nearest import Found, Vectors, sound
 from palate.catalogue.records import digest
 from palate.errors import PalateError
 
+EXTENSION = "vector"
 CANDIDATES = 200
 """Rows that the graph weighs for a question (`hnsw.ef_search`); pgvector's own 40 finds too few of the best."""
 WIDEST = 2000
@@ -32,7 +33,7 @@ class PostgresNearest:
 
     def _make(self, dim: int) -> None:
         statements = [
-            "CREATE EXTENSION IF NOT EXISTS vector",
+            f"CREATE EXTENSION IF NOT EXISTS {EXTENSION}",
             (
                 f"CREATE TABLE IF NOT EXISTS {self._table} "
                 f'(id text COLLATE "C" PRIMARY KEY, owners text[] NOT NULL, data vector({dim}) NOT NULL)'
@@ -50,7 +51,10 @@ class PostgresNearest:
                     connection.execute(text(statement))
         except DBAPIError as error:
             raise PalateError(
-                "index_unavailable", "this Postgres has no extension `vector`", about="index", hint="install pgvector"
+                "index_unavailable",
+                f"this Postgres has no extension `{EXTENSION}`",
+                about="index",
+                hint="install pgvector",
             ) from error
 
     def put(self, ids: Sequence[str], vectors: Vectors, owners: Sequence[Sequence[str]]) -> None:

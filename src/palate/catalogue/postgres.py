@@ -35,6 +35,8 @@ THROUGH_CONVERSATIONS = ("turns", "candidates")
 POOL = 8
 MORE = 24
 """Connections kept, and how many more there may be while many ask."""
+NO_ADDRESS = (ArgumentError, ValueError)
+"""What reading an address may end in: its form is wrong, or its port is no number."""
 
 
 def is_postgres(place: str) -> bool:
@@ -51,7 +53,7 @@ def engine(place: str) -> Engine:
         ) from error
     try:
         url = make_url(place).set(drivername="postgresql+psycopg")
-    except ArgumentError as error:
+    except NO_ADDRESS as error:
         raise PalateError("wrong_setting", "this is no address of a database", about="database") from error
     made = create_engine(
         url,
@@ -68,7 +70,7 @@ def shown(place: str) -> str:
     """An address without its password, for messages and settings."""
     try:
         return make_url(place).render_as_string(hide_password=True)
-    except ArgumentError:
+    except NO_ADDRESS:
         return place
 
 
