@@ -14,6 +14,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +35,12 @@ PACKAGES = {
 }
 HUNDRED: dict[str, Any] = {"epochs": 100, "train_batch_size": 256}
 """Rows of people: RecBole's own batch of 2,048 would be three steps an epoch."""
+PREFIXES: dict[str, Any] = {"epochs": 10, "train_batch_size": 256}
+"""Rows are all beginnings of all sequences: fifty times the work of an epoch of ours, and as many more steps."""
 THEIRS: dict[str, dict[str, list[dict[str, Any]]]] = {
     "cornac": {
         "popularity": [{}],
         "ease": [{"lamb": lamb} for lamb in (50.0, 200.0, 500.0, 1000.0, 2000.0, 4000.0)],
-        "itemknn": [{"k": k, "weighting": how} for k in (50, 200, 1000) for how in (None, "idf", "bm25")],
         "als": [
             {"k": k, "b": b, "lambda_u": p, "lambda_v": p} for k in (64, 128) for b in (0.01, 0.1) for p in (0.01, 0.1)
         ],
@@ -51,13 +54,14 @@ THEIRS: dict[str, dict[str, list[dict[str, Any]]]] = {
         "multdae": [{"dropout_prob": share, **HUNDRED} for share in (0.5, 0.3)],
         "diffrec": [{"noise_scale": scale, **HUNDRED} for scale in (0.01, 0.1)],
         "ldiffrec": [{"n_cate": count, **HUNDRED} for count in (1, 2)],
-        "gru4rec": [{"dropout_prob": share, "epochs": 100} for share in (0.2, 0.5)],
-        "sasrec": [{"hidden_dropout_prob": share, "epochs": 100} for share in (0.2, 0.5)],
-        "bert4rec": [{"hidden_dropout_prob": share, "epochs": 200} for share in (0.2, 0.5)],
+        "gru4rec": [{"dropout_prob": share, **PREFIXES} for share in (0.2, 0.5)],
+        "sasrec": [{"hidden_dropout_prob": share, "attn_dropout_prob": share, **PREFIXES} for share in (0.2, 0.5)],
+        "bert4rec": [{"hidden_dropout_prob": share, "attn_dropout_prob": share, **PREFIXES} for share in (0.2, 0.5)],
     },
 }
 """The settings that each library's tuning tries: as many as ours tries of the same method, for as many epochs at most,
-each ended where the choices held out for tuning gain no more."""
+each ended where the choices held out for tuning gain no more. Cornac's item-kNN predicts ratings: of choices alone all
+its scores tie."""
 
 
 def environment(library: str, folder: Path) -> Path:
@@ -70,14 +74,18 @@ def environment(library: str, folder: Path) -> Path:
     return python
 
 
-def told(split: Split, path: Path) -> None:
-    """The split in the one form that both sides read: items of all people in a row, and where each person's end."""
+def told(split: Split, path: Path) -> str:
+    """Writes the split in the one form that both sides read: items of all people in a row, and where each person's end.
+
+    The answer is a digest: what was learned from another split is not taken for it.
+    """
     parts = {"train": split.train, "valid": split.valid, "test": split.test}
     arrays: dict[str, Any] = {"items": np.array(split.items), "ordered": np.array(split.ordered)}
     for name, histories in parts.items():
         arrays[name] = np.concatenate([*histories, np.empty(0, np.int64)])
         arrays[f"{name}_ends"] = np.cumsum([len(history) for history in histories])
     np.savez(path, **arrays)
+    return sha256(b"".join(array.tobytes() for array in arrays.values())).hexdigest()[:16]
 
 
 def quality(scores: NDArray[np.float32], split: Split, known: list[Any], wanted: list[Any]) -> NDArray[np.float64]:
@@ -93,12 +101,15 @@ def quality(scores: NDArray[np.float32], split: Split, known: list[Any], wanted:
     return np.concatenate(found)
 
 
-def theirs(library: str, method: str, split: Split, python: Path, out: Path) -> dict[str, Any]:
+def theirs(
+    library: str, method: str, tried: list[dict[str, Any]], split: Split, digest: str, python: Path, out: Path
+) -> dict[str, Any]:
     """The settings that did best on `valid`, and NDCG@10 by person on `test`."""
     tries = []
-    for number, settings in enumerate(THEIRS[library][method]):
+    for number, settings in enumerate(tried):
         kept = out / f"{method}-{number}.json"
-        if not kept.exists() or json.loads(kept.read_text())["settings"] != settings:
+        asked_for = {"settings": settings, "split": digest}
+        if not kept.exists() or not asked_for.items() <= json.loads(kept.read_text()).items():
             asked = [str(python), str(Path(__file__).with_name("recommend_theirs.py")), library, method]
             scores = out / "scores.npz"
             environ = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -114,7 +125,7 @@ def theirs(library: str, method: str, split: Split, python: Path, out: Path) -> 
                 valid = quality(file["valid"], split, split.train, split.valid)
                 test = quality(file["test"], split, split.known, split.test)
             scores.unlink()
-            facts |= {"settings": settings, "valid": float(valid.mean()), "test": test.tolist()}
+            facts |= {**asked_for, "valid": float(valid.mean()), "test": test.tolist()}
             kept.write_text(json.dumps(facts))
         tries.append(json.loads(kept.read_text()))
     best: dict[str, Any] = max(tries, key=lambda one: one["valid"])
@@ -126,6 +137,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--library", choices=list(PACKAGES), default="cornac")
     parser.add_argument("--methods", default="popularity,itemknn,ease")
+    parser.add_argument("--tries", type=int, default=None, help="settings of a method at most, of each side")
+    parser.add_argument("--longest", type=int, default=50, help="choices of a sequence that are read, by each side")
     parser.add_argument("--out", type=Path, default=Path(".cache/recommend-compare"))
     parser.add_argument("--env", type=Path, default=None)
     given = parser.parse_args()
@@ -137,14 +150,20 @@ def main() -> None:
     split = read_interactions(given.data)
     out = given.out / split.name / given.library
     out.mkdir(parents=True, exist_ok=True)
-    told(split, out / "split.npz")
+    digest = told(split, out / "split.npz")
     python = environment(given.library, given.env or given.out / f"{given.library}-env")
-    for method in chosen(given.methods):
+    for method in chosen(given.methods, given.tries):
         if method.name not in THEIRS[given.library]:
             print(json.dumps({"benchmark": "recommend compare", "method": method.name, "theirs": "has none"}))
             continue
-        best = theirs(given.library, method.name, split, python, out)
-        kept = kept_in(given.out / split.name / "ours", split, method, 0)
+        tried = THEIRS[given.library][method.name][: given.tries]
+        folder = "ours" if given.tries is None else f"ours-{given.tries}"
+        if method.sequential and given.longest != 50:
+            tried = [{**settings, "MAX_ITEM_LIST_LENGTH": given.longest} for settings in tried]
+            ours_tried = tuple({**settings, "longest": given.longest} for settings in method.tried)
+            method, folder = replace(method, tried=ours_tried), f"{folder}-longest-{given.longest}"
+        best = theirs(given.library, method.name, tried, split, digest, python, out)
+        kept = kept_in(given.out / split.name / folder, split, method, 0)
         ours = trial_of(method, split, {}, kept)
         value = ours.of_people["ndcg@10"]
         other = bootstrap(best["test"])

@@ -89,6 +89,7 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> Found:
     tools = importlib.import_module("recbole.utils")
     parts = {name: histories(split, name) for name in ("train", "valid", "test")}
     looks, patience = settings.pop("looks", LOOKS), settings.pop("patience", PATIENCE)
+    longest = settings.setdefault("MAX_ITEM_LIST_LENGTH", 50)
     with tempfile.TemporaryDirectory() as folder:
         always: dict[str, Any] = {
             "data_path": folder,
@@ -104,7 +105,6 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> Found:
             "show_progress": False,
             "eval_args": {"order": "TO", "mode": "full"},
             "state": "ERROR",
-            "MAX_ITEM_LIST_LENGTH": 50,
         }
         if method in SEQUENTIAL:
             # It makes its own sequences of a whole file, and leaves each person's last two out as the split does.
@@ -120,7 +120,7 @@ def recbole_scores(method: str, settings: dict[str, Any], split: Any) -> Found:
         train, _, _ = data_of.data_preparation(config, dataset)
         network = tools.get_model(config["model"])(config, train.dataset).to("cpu")
         trainer = tools.get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
-        ask = asked_in_sequence if method in SEQUENTIAL else asked_by_number
+        ask = partial(asked_in_sequence, longest=longest) if method in SEQUENTIAL else asked_by_number
 
         def answered(name: str) -> Scores:
             network.eval()
@@ -219,7 +219,7 @@ def asked_by_number(network: Any, dataset: Any, parts: Any, _: str, items: int) 
     return scores
 
 
-def asked_in_sequence(network: Any, dataset: Any, parts: Any, name: str, items: int) -> Scores:
+def asked_in_sequence(network: Any, dataset: Any, parts: Any, name: str, items: int, longest: int) -> Scores:
     """For `test` it is told the choice held out for tuning as well, as ours is."""
     torch = importlib.import_module("torch")
     interaction = importlib.import_module("recbole.data.interaction").Interaction
@@ -230,8 +230,8 @@ def asked_in_sequence(network: Any, dataset: Any, parts: Any, name: str, items: 
     rows = []
     with torch.inference_mode():
         for start in range(0, len(told), 256):
-            some = [columns[own[-50:]] for own in told[start : start + 256]]
-            ids = torch.zeros(len(some), 50, dtype=torch.int64)
+            some = [columns[own[-longest:]] for own in told[start : start + 256]]
+            ids = torch.zeros(len(some), longest, dtype=torch.int64)
             for row, own in zip(ids, some, strict=True):
                 row[: len(own)] = torch.from_numpy(own)
             lengths = torch.tensor([max(len(own), 1) for own in some])

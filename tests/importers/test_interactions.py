@@ -61,6 +61,12 @@ def test_movielens_is_ordered_by_time(tmp_path: Path) -> None:
     assert (lists(split.train), lists(split.valid), lists(split.test)) == ([[1]], [[2]], [[0]])
 
 
+def test_films_of_the_same_second_stay_as_the_file_has_them(tmp_path: Path) -> None:
+    (tmp_path / "u.data").write_text("5\t20\t1\t100\n5\t30\t3\t100\n5\t10\t5\t100\n")
+    split = read_interactions(tmp_path)
+    assert (lists(split.train), lists(split.valid), lists(split.test)) == ([[1]], [[2]], [[0]])
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [("x.txt", "1 2 three\n"), ("x.txt", "1 2 3\n"), ("x.npz", "no zip"), ("x.csv", "a,b\n"), ("x.txt", "\x80")],

@@ -13,7 +13,6 @@ from palate.recommend.learned import (
     chosen_of,
     first_layer,
     flattened,
-    halved,
     multinomial,
     picks,
     pooled,
@@ -151,14 +150,6 @@ def test_a_multinomial_likelihood_needs_only_what_was_chosen() -> None:
     torch.testing.assert_close(multinomial(scores, FEW), whole)
 
 
-def test_half_of_a_row_is_hidden_and_the_rest_doubled() -> None:
-    torch.manual_seed(0)
-    seen = halved(torch.ones(100, 33))
-    assert set(seen.flatten().tolist()) == {0.0, 2.0}
-    assert seen.mean().item() == pytest.approx(1.0, abs=0.06)
-    assert not torch.equal(seen, halved(torch.ones(100, 33)))
-
-
 def test_beams_read_one_history_and_are_blind_to_each_other() -> None:
     naming = {"codes": 4, "levels": 2, "latent": 4, "steps": 1}
     reader = Tiger(text=np.eye(9, dtype=np.float32), naming=naming, width=8, heads=2, epochs=0).fit([np.arange(9)], 9)
@@ -182,3 +173,23 @@ def test_the_way_back_through_the_hidden_layer_is_that_through_all_items() -> No
     denoiser = DiffRec(hidden=6, steps=4, scale=3.0, epochs=2, rate=0.1).fit([np.array([0, 2]), np.array([1, 4])], 5)
     people = [np.array([0, 2, 0]), np.array([], np.int64), np.arange(5)]
     torch.testing.assert_close(denoiser.answer(people), denoiser.back(rows_of(people, 5)), atol=1e-5, rtol=1e-4)
+
+
+def test_noise_that_people_share_is_as_much_for_each_of_them_as_noise_of_their_own() -> None:
+    torch.manual_seed(0)
+    denoiser = DiffRec(hidden=3, steps=4, scale=3.0, epochs=0).fit([np.array([0])], 40)
+    times, layer = torch.zeros(2000, dtype=torch.int64), denoiser.network["read"]
+    with torch.inference_mode():
+        noise = denoiser.read_noisy([np.array([], np.int64)] * 2000, times) - layer["bias"]
+        expected = (1 - denoiser.kept()[0]) * layer["weight"].T @ layer["weight"]
+        found = torch.stack([(row := noise[at : at + 1]).T @ row for at in range(2000)]).mean(0)
+    # Over one draw of shared rows the spread is that of 32 draws, not of 2,000.
+    assert found.diagonal().sum().item() == pytest.approx(expected.diagonal().sum().item(), rel=0.5)
+    assert denoiser.loss([np.array([1, 2]), np.array([3])]).item() > 0
+
+
+def test_an_error_of_what_was_chosen_is_the_error_of_whole_rows() -> None:
+    people, guess = [np.array([0, 2, 0]), np.array([1])], torch.randn(2, 5)
+    told, _ = chosen_of(guess, people)
+    cheap = (guess.square().sum() - 2 * told.sum() + len(told)) / guess.numel()
+    torch.testing.assert_close(cheap, (guess - rows_of(people, 5)).square().mean())

@@ -100,6 +100,9 @@ def evaluate_recommend(
         Path, typer.Option("--data", help="An .npz of train, valid and test pairs, a .txt of sequences, or ml-100k.")
     ],
     methods: Annotated[str, typer.Option("--methods", help="Names with commas between, or all.")] = "all",
+    tries: Annotated[
+        int | None, typer.Option("--tries", min=1, help="At most so many settings of each method are tried; else all.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 0,
     content: Annotated[
         Path | None, typer.Option("--content", help="An .npz of text, pictures and words of the items, with their ids.")
@@ -116,7 +119,7 @@ def evaluate_recommend(
 
     answer = measure(
         data,
-        chosen(methods),
+        chosen(methods, tries),
         seed=seed,
         out=out or run_folder("recommend"),
         content=content,

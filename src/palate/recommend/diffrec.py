@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from palate.recommend.histories import Histories
-from palate.recommend.learned import Learned, first_layer, halved, rows_of, through, turned
+from palate.recommend.learned import Learned, chosen_of, first_layer, through, turned
 
 if TYPE_CHECKING:
     import torch
 
 TIME_WIDTH = 10
+NOISES = 32
+"""Rows of noise that the people of a batch share."""
 
 
 @dataclass
@@ -50,8 +52,7 @@ class DiffRec(Learned):
 
     def guessed(self, noisy: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         """The network's x_0 of x_t at t = `times` + 1. (b, items), (b,)"""
-        seen = halved(noisy) if self.network.training else noisy
-        return through(self.network["outer"], (through(self.network["read"], seen) + self.moments(times)).tanh())
+        return through(self.network["outer"], (through(self.network["read"], noisy) + self.moments(times)).tanh())
 
     def moments(self, times: torch.Tensor) -> torch.Tensor:
         """What the hidden layer is told of the time. (b,) -> (b, hidden)"""
@@ -62,13 +63,29 @@ class DiffRec(Learned):
         """Equation 10: the squared error of x_0, weighted by half the fall of alpha / (1 - alpha) at its step.
 
         Steps are drawn as often as they weigh (importance sampling), which is the same on average: drawn alike, four
-        fifths of a batch would hardly count.
+        fifths of a batch would hardly count. |guess - x_0|^2 is |guess|^2 - 2 guess.x_0 + |x_0|^2, and x_0 is sparse.
         """
         import torch
 
-        rows = rows_of(histories, self.items)
-        times = torch.multinomial(self.weights(), len(rows), replacement=True)
-        return (self.guessed(self.noisy(rows, times), times) - rows).square().mean()
+        times = torch.multinomial(self.weights(), len(histories), replacement=True)
+        guess = through(self.network["outer"], (self.read_noisy(histories, times) + self.moments(times)).tanh())
+        told, _ = chosen_of(guess, histories)
+        return (guess.square().sum() - 2 * told.sum() + len(told)) / guess.numel()
+
+    def read_noisy(self, histories: Histories, times: torch.Tensor) -> torch.Tensor:
+        """The first layer's answer to x_t at t = `times` + 1, half of x_0 hidden. (b, hidden)
+
+        By equation 3 x_t R is c x_0 R + s e R, with R the layer's weights and e normal. Of x_0 only what was chosen is
+        read. Each e is a unit vector times the same few normal rows: normal itself, and e R takes a few rows, not b.
+        """
+        import torch
+        from torch.nn.functional import normalize
+
+        layer, share = self.network["read"], self.kept()[times][:, None]
+        x0R = first_layer(layer, histories, dropped=0.5) - layer["bias"]
+        eR = normalize(torch.randn(len(histories), NOISES), dim=1) @ (torch.randn(NOISES, self.items) @ layer["weight"])
+        noisy: torch.Tensor = share.sqrt() * x0R + (1 - share).sqrt() * eR + layer["bias"]
+        return noisy
 
     def noisy(self, x: torch.Tensor, times: torch.Tensor) -> torch.Tensor:
         """Equation 3's x_t of x_0 at t = `times` + 1. (b, d), (b,)"""

@@ -261,12 +261,3 @@ def multinomial(scores: torch.Tensor, histories: Histories) -> torch.Tensor:
     told, sizes = chosen_of(scores, histories)
     total: torch.Tensor = told.sum() - (sizes * scores.logsumexp(1)).sum()
     return total
-
-
-def halved(x: torch.Tensor) -> torch.Tensor:
-    """Dropout of one half: a random bit each, which take a tenth of the time that as many random numbers do."""
-    import torch
-
-    source = np.random.default_rng(int(torch.randint(2**31, ())))
-    bits = np.unpackbits(np.frombuffer(source.bytes(-(-x.numel() // 8)), np.uint8), count=x.numel())
-    return x * torch.from_numpy(bits).view(x.shape) * 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
@@ -110,7 +110,7 @@ METHODS: Mapping[str, Method] = {
         Method(
             "als",
             ALS,
-            every(factors=(64, 128), trust=(1.0, 4.0), penalty=(10.0, 50.0)),
+            every(factors=(64, 128), trust=(1.0,), penalty=(10.0, 50.0, 100.0, 200.0)),
             {"factors": 8, "penalty": 0.1},
         ),
         Method("autorec", AutoRec, every(unseen=(0.02, 0.1, 0.5), epochs=(100,)), SMALL),
@@ -128,25 +128,25 @@ METHODS: Mapping[str, Method] = {
         Method("listcvae", ListCVAE, every(most=(0.1, 1.0), epochs=(200,)), SMALL_SLATES),
         Method("pivotcvae", PivotCVAE, every(own=(0.5, 0.8), epochs=(200,)), SMALL_SLATES),
         Method("gfn4rec", GFN4Rec, every(sharp=(8.0, 16.0), epochs=(200,)), SMALL_LISTS),
-        Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
-        Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
-        Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(200,)), SMALL_SEQUENCES, sequential=True),
+        Method("gru4rec", GRU4Rec, every(dropped=(0.2, 0.5), epochs=(40,)), SMALL_SEQUENCES, sequential=True),
+        Method("sasrec", SASRec, every(dropped=(0.2, 0.5), epochs=(40,)), SMALL_SEQUENCES, sequential=True),
+        Method("bert4rec", BERT4Rec, every(dropped=(0.2, 0.5), epochs=(80,)), SMALL_SEQUENCES, sequential=True),
         Method(
             "diffuasr",
             DiffuASR,
-            tuple({"added": 3, "sasrec": settings} for settings in every(dropped=(0.2, 0.5), epochs=(30, 60))),
+            tuple({"added": 3, "sasrec": settings} for settings in every(dropped=(0.2, 0.5), epochs=(10, 20))),
             {"before": {"epochs": 10, "batch": 64, "steps": 20}, "sasrec": SMALL_SEQUENCES},
             sequential=True,
         ),
-        Method("svae", SVAE, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
-        Method("vaser", VASER, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
-        Method("contrastvae", ContrastVAE, every(dropped=(0.2, 0.5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
-        Method("idnp", IDNP, every(dropped=(0.2, 0.5), epochs=(200,)), SMALL_SEQUENCES, sequential=True),
-        Method("dream", Dream, every(basket=(2, 5), epochs=(100,)), SMALL_SEQUENCES, sequential=True),
+        Method("svae", SVAE, every(dropped=(0.2, 0.5), epochs=(40,)), SMALL_SEQUENCES, sequential=True),
+        Method("vaser", VASER, every(dropped=(0.2, 0.5), epochs=(40,)), SMALL_SEQUENCES, sequential=True),
+        Method("contrastvae", ContrastVAE, every(dropped=(0.2, 0.5), epochs=(40,)), SMALL_SEQUENCES, sequential=True),
+        Method("idnp", IDNP, every(dropped=(0.2, 0.5), epochs=(80,)), SMALL_SEQUENCES, sequential=True),
+        Method("dream", Dream, every(basket=(2, 5), epochs=(40,)), SMALL_SEQUENCES, sequential=True),
         Method(
             "llm2bert4rec",
             LLM2BERT4Rec,
-            every(dropped=(0.2, 0.5), epochs=(200,)),
+            every(dropped=(0.2, 0.5), epochs=(80,)),
             SMALL_SEQUENCES,
             sequential=True,
             content=("text",),
@@ -181,14 +181,14 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def chosen(names: str) -> list[Method]:
-    """`all`, or names with commas between."""
+def chosen(names: str, tries: int | None = None) -> list[Method]:
+    """`all`, or names with commas between; each with its first `tries` settings, or all of them."""
     if names == "all":
-        return list(METHODS.values())
+        names = ",".join(METHODS)
     asked = [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in asked if name not in METHODS]
     if unknown or not asked:
         raise PalateError(
             "unknown_method", f"there is no method '{', '.join(unknown)}'", hint=f"one of {', '.join(METHODS)}"
         )
-    return [METHODS[name] for name in asked]
+    return [replace(METHODS[name], tried=METHODS[name].tried[:tries]) for name in asked]

@@ -23,6 +23,8 @@ class NextItem(Learned):
     Vasilev 2023), and the catalogues here are small enough. Item 0 of the embeddings is padding, put in front.
     """
 
+    batch: int = 64
+    rate: float = 2e-3
     width: int = 64
     longest: int = 50
     dropped: float = 0.2
