@@ -50,6 +50,7 @@ test-release: check  ## what is asked of a release; many hours, and its longest 
 	$(BIN)/python benchmarks/kills.py --kills 1000 --kept $(RELEASE)/kills
 	$(BIN)/python benchmarks/kills.py --kills 60 --a-home 20 --drawn --kept $(RELEASE)/kills-drawn
 	$(BIN)/python benchmarks/odd_requests.py --requests 100000 --each 800 --kept $(RELEASE)/requests
+	$(BIN)/python benchmarks/near_copies.py --pictures 100000 --kept $(RELEASE)/near-copies
 	$(BIN)/python checks/mutants.py --some 300 --kept $(RELEASE)/mutants
 	$(BIN)/python benchmarks/restart.py --kills 20
 	$(BIN)/python benchmarks/stores.py --pictures 10000 --questions 500
