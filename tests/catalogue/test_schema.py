@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Dialect, select, text
+from sqlalchemy import Connection, Dialect, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -92,3 +92,49 @@ def test_what_a_step_made_already_it_leaves_as_it_is(tmp_path: Path) -> None:
             assert version_of(rows) == len(STEPS)
             assert ways(rows) == [("c", 1, None, None), ("c", 2, None, None)]  # nothing is said to have led to it
             assert conversations.get(rows, "c", "ada").varies
+
+
+OLD_CHOICES = (
+    "CREATE TABLE choices (sequence INTEGER NOT NULL, person VARCHAR NOT NULL, kind VARCHAR NOT NULL, "
+    "payload JSON NOT NULL, at FLOAT NOT NULL, PRIMARY KEY (sequence))"
+)
+UNDONE: dict[int, tuple[str, ...]] = {
+    8: ("DROP TABLE outbox",),
+    7: ("DROP TABLE exchanges",),
+    6: (
+        "DROP TABLE choices",
+        OLD_CHOICES,
+        "CREATE INDEX choices_by_person ON choices (person, sequence)",
+    ),
+    5: tuple(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in OF_STEP_5),
+    4: tuple(f"ALTER TABLE {table} DROP COLUMN {column}" for table, column in OF_STEP_4),
+    3: tuple(f"DROP TABLE {table}" for table in ("candidates", "turns", "conversations", "tastes")),
+    2: tuple(f"DROP TABLE {table}" for table in ("holdings", "errands", "uploads", "keys", "visits", "persons")),
+}
+"""What each step added, taken away again."""
+
+
+def made_of(rows: Connection) -> dict[str, dict[str, set[str]]]:
+    found = inspect(rows)
+    return {
+        table: {
+            "columns": {column["name"] for column in found.get_columns(table)},
+            "indexes": {str(index["name"]) for index in found.get_indexes(table)},
+        }
+        for table in found.get_table_names()
+    }
+
+
+@pytest.mark.parametrize("version", range(1, len(STEPS)))
+def test_a_home_of_any_version_gets_all_that_a_new_one_has(tmp_path: Path, version: int) -> None:
+    with closing(Home.create(tmp_path / "home")) as home:
+        with home.read() as rows:
+            wanted = made_of(rows)
+        with home.write() as rows:
+            for step in range(len(STEPS), version, -1):
+                for statement in UNDONE[step]:
+                    rows.execute(text(statement))
+            rows.execute(text(f"UPDATE meta SET value = '{version}' WHERE name = 'schema'"))
+    with closing(Home.open(tmp_path / "home")) as home, home.read() as rows:
+        assert made_of(rows) == wanted
+        assert version_of(rows) == len(STEPS)
