@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from palate.catalogue import cells
 from palate.catalogue.cells import CellConfig, CellIndex
 from palate.catalogue.index import exact_search
 from palate.errors import PalateError
@@ -97,3 +98,84 @@ def test_what_is_kept_in_a_folder_answers_the_same(tmp_path: Path) -> None:
     (tmp_path / "start.npy").write_bytes(b"no array")
     with pytest.raises(PalateError, match="does not hold together"):
         CellIndex.open(tmp_path)
+
+
+def test_cells_are_around_their_own_middle() -> None:
+    chance = np.random.default_rng(3)
+    middles = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0], [30.0, 30.0]], dtype=np.float32)
+    rows = (np.repeat(middles, 50, axis=0) + chance.standard_normal((200, 2))).astype(np.float32)
+    distances = ((rows[:, None] - middles) ** 2).sum(axis=2)
+    assert (cells._nearest(rows, middles) == distances.argmin(axis=1)).all()
+    found = cells._cells(rows, np.zeros(200, dtype=np.float32), 4)
+    assert [len(set(found[part : part + 50])) for part in range(0, 200, 50)] == [1, 1, 1, 1]
+    assert len(set(found)) == 4
+
+
+def test_the_bias_parts_rows_that_are_otherwise_equal() -> None:
+    bias = np.repeat(np.array([0.0, 5.0], dtype=np.float32), 30)
+    found = cells._cells(np.ones((60, 3), dtype=np.float32), bias, 2)
+    assert (len(set(found[:30])), len(set(found[30:])), len(set(found))) == (1, 1, 2)
+
+
+def test_moments_by_hand_and_none_of_an_empty_cell() -> None:
+    rows = np.array([[1.0, 0.0], [3.0, 4.0], [5.0, 6.0]], dtype=np.float32)
+    means, variances = cells._moments(rows, np.array([0, 2, 2, 3]))
+    assert means.tolist() == [[2.0, 2.0], [0.0, 0.0], [5.0, 6.0]]
+    assert variances.tolist() == [[1.0, 4.0], [0.0, 0.0], [0.0, 0.0]]
+
+
+def test_every_row_lies_in_one_cell_with_its_moments_and_is_found_again() -> None:
+    vectors, bias = styles(900)
+    index = CellIndex.build(vectors, bias, config=CellConfig(leading=7))
+    assert sorted(index.position.tolist()) == list(range(900))
+    assert (index.start[0], index.start[-1], len(index.start)) == (0, 900, int(6 * np.sqrt(900)) + 1)
+    assert (index.leading.shape, index.trailing.shape) == ((900, 8), (900, 13))
+    assert (index.position[index.row] == np.arange(900)).all()
+    whole = np.column_stack([bias, vectors])
+    for cell in (0, 90, 179):
+        inside = whole[index.position[index.start[cell] : index.start[cell + 1]]]
+        if len(inside):
+            np.testing.assert_allclose(index.means[cell], inside.mean(axis=0), atol=1e-4)
+            np.testing.assert_allclose(index.variances[cell], inside.var(axis=0), atol=1e-4)
+
+
+def test_without_either_doubt_much_is_dismissed_and_what_is_found_has_its_own_score() -> None:
+    vectors, bias = styles(5000)
+    q, w = questions(vectors)
+    truth, _ = exact_search(vectors, bias, q, w, 10)
+    for doubts, low, high in (((3.45, 1.5), 0.9, 1.0), ((0.0, 1.5), 0.5, 0.75), ((3.45, 0.0), 0.5, 0.75)):
+        config = CellConfig(leading=4, doubt=doubts[0], trailing_doubt=doubts[1])
+        found, scores = CellIndex.build(vectors, bias, config=config).search(q, 10, weights=w)
+        assert low < recall(found, truth) < high
+        asked = np.column_stack([w, q])[:, None, :]
+        np.testing.assert_allclose(
+            scores, (asked * np.column_stack([bias, vectors])[found]).sum(axis=2), rtol=1e-4, atol=1e-3
+        )
+
+
+def test_rows_that_are_scored_in_parts_have_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, bias = styles(3000)
+    q, w = questions(vectors)
+    index = CellIndex.build(vectors, bias, config=CellConfig(leading=5, trailing_doubt=100.0))
+    found, scores = index.search(q, 10, weights=w, doubt=100.0)
+    monkeypatch.setattr(cells, "PAIRS", 7)
+    again, same = index.search(q, 10, weights=w, doubt=100.0)
+    assert (again == found).all()
+    np.testing.assert_allclose(same, scores, rtol=1e-5)
+
+
+def test_cells_heed_what_questions_heed() -> None:
+    chance = np.random.default_rng(4)
+    vectors = chance.standard_normal((400, 2)).astype(np.float32)
+    scale = np.array([1.0, 0.0])
+    index = CellIndex.build(vectors, scale=scale, config=CellConfig(cells=8))
+    spread = np.sqrt(index.variances[:, 1:]).mean(axis=0)
+    assert spread[0] < 0.5 * spread[1]  # narrow along what is asked about
+
+
+@pytest.mark.parametrize("bad", [[1.0] * 20, [[1.0] * 19], [[1.0] * 21]])
+def test_a_question_of_another_width_is_refused(bad: Any) -> None:
+    with pytest.raises(PalateError, match="does not go"):
+        CellIndex.build(*styles(50)).search(bad, 1)
+    with pytest.raises(PalateError, match="does not go"):
+        CellIndex.build(*styles(50)).search([[1.0] * 20], 1, weights=[np.nan])

@@ -70,3 +70,39 @@ def test_a_question_that_is_not_finite_or_of_another_width_is_refused() -> None:
     for question in ([[np.nan, 0.0]], [[1.0, 0.0, 0.0]]):
         with pytest.raises(PalateError, match="does not go"):
             index.search(question, 1)
+
+
+def test_a_graph_is_made_above_so_many_rows_and_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(5).standard_normal((30, 4)).astype(np.float32)
+    ids = [str(n) for n in range(30)]
+    monkeypatch.setattr("palate.catalogue.index.EXACT_UP_TO", 30)
+    assert VectorIndex.build(ids, rows).graph is None
+    monkeypatch.setattr("palate.catalogue.index.EXACT_UP_TO", 29)
+    graph = VectorIndex.build(ids, rows).graph
+    assert (len(graph), graph.ndim) == (30, 5)  # one more coordinate makes distances of inner products
+    assert VectorIndex.build(ids, rows, exact=True).graph is None
+    units = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    assert VectorIndex.build(ids, units, exact=False).graph.ndim == 4  # which vectors of one length do not need
+
+
+def test_a_graph_scores_with_bias_and_weights_by_hand() -> None:
+    vectors = np.array([[2.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    index = VectorIndex.build(list("abc"), vectors, [-2.0, 0.0, 1.5], exact=False)
+    positions, scores = index.search([[1.0, 0.0], [0.0, 1.0]], 2, weights=[2.0, 1.0])
+    assert positions.tolist() == [[2, 1], [2, 1]]
+    assert scores.tolist() == [[3.0, 1.0], [2.5, 0.0]]
+
+
+def test_of_equal_scores_the_first_comes_first_in_any_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("palate.catalogue.index.BLOCK", 3)
+    index = VectorIndex.build([str(n) for n in range(40)], np.ones((40, 2)))
+    positions, scores = index.search([[1.0, 1.0]], 2)
+    assert scores.tolist() == [[2.0, 2.0]]
+    assert len(set(positions[0].tolist())) == 2
+    assert positions[0].tolist() == sorted(positions[0].tolist())
+
+
+@pytest.mark.parametrize("weights", [[0.0], [-1.0]])
+def test_a_weight_is_more_than_nothing(weights: list[float]) -> None:
+    with pytest.raises(PalateError, match="does not go"):
+        VectorIndex.build(["a"], [[1.0]]).search([[1.0]], 1, weights=weights)

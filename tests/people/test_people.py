@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
-from palate.catalogue import tables
+from palate.catalogue import pictures, tables
 from palate.catalogue.home import Home
+from palate.catalogue.records import Drawing, Picture
 from palate.errors import PalateError
-from palate.people import entering, erasing, holdings, persons, secrets
+from palate.people import entering, erasing, errands, holdings, persons, secrets, talks
 from palate.people.gate import ACTIONS, Principal, authorize
 from palate.people.holdings import Upload
 
@@ -139,3 +141,84 @@ def test_of_two_owners_the_second_is_erased_whole(tmp_path: Path) -> None:
         erasing.erase(home, "ada")
         with home.read() as rows:
             assert [person.id for person in persons.listed(rows)] == [persons.OWNER]
+
+
+def test_what_is_promised_in_days_and_numbers(connection: Connection) -> None:
+    """As the guide has it; the rows say from when to when."""
+    day = 24 * 3600.0
+    entering.begin_visit(connection, PEPPER, persons.OWNER)
+    visit = connection.execute(select(tables.visits)).one()
+    assert visit.expires - visit.made == pytest.approx(30 * day, abs=1)
+    upload = holdings.put_upload(connection, Upload("u", persons.OWNER, 8, 8, "png", 5, 0.0))
+    made = connection.execute(select(tables.uploads.c.made)).scalar_one()
+    assert upload.expires - made == pytest.approx(7 * day, abs=1)
+    owner = Principal(persons.OWNER, "owner", "owner", frozenset(ACTIONS), "here")
+    key, written = entering.make_key(connection, PEPPER, owner, "k", ["read"], seconds=day)
+    assert key.expires is not None
+    assert key.expires - key.made == pytest.approx(day, abs=1)
+    for ago, due in ((55, False), (65, True)):
+        entering.seen_key(connection, key.id)
+        connection.execute(update(tables.keys).values(used=tables.keys.c.used - ago))
+        found = entering.by_key(connection, PEPPER, written)
+        assert found is not None
+        assert found[1] is due
+    assert persons.make(connection, "Ada", "member", "x" * 10).has_password
+    with pytest.raises(PalateError, match="at least 10"):
+        persons.make(connection, "Bob", "member", "x" * 9)
+    for _ in range(49):
+        entering.make_key(connection, PEPPER, owner, "k", ["read"])
+    with pytest.raises(PalateError, match="at most 50 keys"):
+        entering.make_key(connection, PEPPER, owner, "k", ["read"])
+    assert (1000, 200, 50, day) == (persons.MOST_PERSONS, talks.MOST_TALKS, entering.MOST_VISITS, errands.DAY)
+    assert len(bytes.fromhex(secrets.fresh_id())) == 16
+    assert len(base64.urlsafe_b64decode(secrets.fresh() + "=")) == 32
+
+
+def test_the_pepper_is_made_once_of_256_bits_and_its_users_alone(tmp_path: Path) -> None:
+    made = secrets.pepper(tmp_path)
+    assert (len(made), secrets.pepper(tmp_path), (tmp_path / "pepper").read_bytes()) == (32, made, made)
+    assert (tmp_path / "pepper").stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["pepper"]
+
+
+def test_a_digest_is_of_the_pepper_and_the_word() -> None:
+    # HMAC-SHA256, RFC 4231, test case 2
+    known = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert secrets.kept_digest(b"Jefe", "what do ya want for nothing?") == known
+    assert secrets.same("\ud800a", "\ud800a")
+    assert not secrets.same("a", "b")
+
+
+def test_of_several_owners_the_home_is_the_eldests(connection: Connection) -> None:
+    persons.make(connection, "Ada", "owner", None, id="ada")
+    connection.execute(update(tables.persons).where(tables.persons.c.id == "ada").values(made=1.0))
+    assert persons.ensure_owner(connection).id == "ada"
+    assert [person.id for person in persons.listed(connection)] == ["ada", persons.OWNER]
+    assert persons.password_of(connection, " ADA ") == (None, None)
+    assert persons.password_of(connection, " Ada ") == ("ada", None)
+    persons.change(connection, "ada", role="guest")
+    persons.require_another_owner(connection, "ada")
+
+
+def test_what_is_somebodys_own_is_seen_by_them_alone(connection: Connection) -> None:
+    persons.make(connection, "Ada", "member", None, id="ada")
+    pictures.put(connection, [Picture(name) for name in ("own", "shared", "both", "bare")])
+    drawn = {"d1": ("own", 10), "d2": ("shared", 1), "d3": ("both", 2), "d4": ("both", 3), "d5": ("own", 9)}
+    for name, (picture, seed) in drawn.items():
+        pictures.put_drawings(connection, [Drawing(name, picture, "drawn", (), seed=seed)])
+    holdings.hold(connection, "ada", "e", ["d1", "d3", "d5"])
+    holdings.hold(connection, persons.OWNER, "other", ["d1"])  # it is held already, and stays hers
+    assert holdings.held_by(connection, "ada") == {"d1", "d3", "d5"}
+    assert holdings.drawn_for(connection, "e") == ["both", "own", "own"]  # by seed: 2, 9, 10
+    for person, seen in (("ada", {"own", "shared", "both", "bare"}), (persons.OWNER, {"shared", "both", "bare"})):
+        assert {
+            name for name in ("own", "shared", "both", "bare") if holdings.may_see(connection, person, name)
+        } == seen
+    assert not holdings.may_see(connection, "ada", "nowhere")
+    with pytest.raises(PalateError) as caught:
+        holdings.require_seen(connection, persons.OWNER, "own")
+    assert code(caught) == "unknown_thing"
+    holdings.require_seen(connection, "ada", "own")
+    assert [one.id for one in holdings.drawings_seen(connection, persons.OWNER, "both")] == ["d4"]
+    assert [one.id for one in holdings.drawings_seen(connection, "ada", "both")] == ["d3", "d4"]
+    assert pictures.evidence(connection) == []
