@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -25,9 +26,10 @@ from numpy.typing import NDArray
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.recommended_trials import kept_in
 from palate.evaluate.recommending import new_wishes, trial_of
+from palate.evaluate.report import Metric
 from palate.importers.interactions import Split, read_interactions
 from palate.metrics import recommending as measures
-from palate.recommend.methods import chosen
+from palate.recommend.methods import Method, chosen
 
 PACKAGES = {
     "cornac": ["cornac==3.0.1", "torch==2.13.0"],
@@ -35,7 +37,7 @@ PACKAGES = {
 }
 HUNDRED: dict[str, Any] = {"epochs": 100, "train_batch_size": 256}
 """Rows of people: RecBole's own batch of 2,048 would be three steps an epoch."""
-PREFIXES: dict[str, Any] = {"epochs": 10, "train_batch_size": 256}
+PREFIXES: dict[str, Any] = {"epochs": 6, "train_batch_size": 256}
 """Rows are all beginnings of all sequences: fifty times the work of an epoch of ours, and as many more steps."""
 THEIRS: dict[str, dict[str, list[dict[str, Any]]]] = {
     "cornac": {
@@ -132,12 +134,36 @@ def theirs(
     return best
 
 
+def alike(method: Method, given: argparse.Namespace) -> tuple[Method, list[dict[str, Any]], str]:
+    """Ours and theirs with as many settings, epochs and choices that are read; and the folder for ours."""
+    tried, folder = THEIRS[given.library][method.name][: given.tries], "ours"
+    more: dict[str, Any] = {} if given.epochs is None else {"epochs": given.epochs}
+    if given.tries is not None:
+        folder += f"-{given.tries}"
+    if method.sequential and given.longest != 50:
+        tried = [{**settings, "MAX_ITEM_LIST_LENGTH": given.longest} for settings in tried]
+        more["longest"], folder = given.longest, f"{folder}-longest-{given.longest}"
+    method = replace(method, tried=tuple(capped(settings, more) for settings in method.tried))
+    return method, [capped(settings, {} if method.sequential else more) for settings in tried], folder
+
+
+def capped(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with more of them; epochs only where it learns in epochs."""
+    return {**settings, **{key: value for key, value in more.items() if key != "epochs" or "epochs" in settings}}
+
+
+def told_with(metric: Metric) -> list[float]:
+    """A number and its interval."""
+    return [round(number, 4) for number in (metric.value, *metric.ci95)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path)
     parser.add_argument("--library", choices=list(PACKAGES), default="cornac")
     parser.add_argument("--methods", default="popularity,itemknn,ease")
     parser.add_argument("--tries", type=int, default=None, help="settings of a method at most, of each side")
+    parser.add_argument("--epochs", type=int, default=None, help="at most, of each side, where it learns in epochs")
     parser.add_argument("--longest", type=int, default=50, help="choices of a sequence that are read, by each side")
     parser.add_argument("--out", type=Path, default=Path(".cache/recommend-compare"))
     parser.add_argument("--env", type=Path, default=None)
@@ -156,12 +182,7 @@ def main() -> None:
         if method.name not in THEIRS[given.library]:
             print(json.dumps({"benchmark": "recommend compare", "method": method.name, "theirs": "has none"}))
             continue
-        tried = THEIRS[given.library][method.name][: given.tries]
-        folder = "ours" if given.tries is None else f"ours-{given.tries}"
-        if method.sequential and given.longest != 50:
-            tried = [{**settings, "MAX_ITEM_LIST_LENGTH": given.longest} for settings in tried]
-            ours_tried = tuple({**settings, "longest": given.longest} for settings in method.tried)
-            method, folder = replace(method, tried=ours_tried), f"{folder}-longest-{given.longest}"
+        method, tried, folder = alike(method, given)
         best = theirs(given.library, method.name, tried, split, digest, python, out)
         kept = kept_in(given.out / split.name / folder, split, method, 0)
         ours = trial_of(method, split, {}, kept)
@@ -173,9 +194,10 @@ def main() -> None:
             "data": split.name,
             "method": method.name,
             "library": best["library"],
-            "ours ndcg@10": round(float(value.mean()), 4),
-            "theirs ndcg@10": round(other.value, 4),
-            "ours - theirs": [round(number, 4) for number in (apart.value, *apart.ci95)],
+            "ours ndcg@10": told_with(bootstrap(value)),
+            "theirs ndcg@10": told_with(other),
+            "ours - theirs": told_with(apart),
+            "ours recall@20": told_with(bootstrap(ours.of_people["recall@20"])),
             "share of theirs": round(float(value.mean()) / other.value, 4),
             "ours cpu s": round(ours.of_all["train-cpu-s"], 2),
             "theirs cpu s": round(best["cpu_s"], 2),

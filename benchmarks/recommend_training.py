@@ -31,7 +31,7 @@ from recommend_compare import environment, told
 LOOKS = 50
 PATIENCE = 6
 ROWS: dict[str, Any] = {"epochs": 150, "looks": LOOKS, "patience": PATIENCE, "train_batch_size": 256}
-SEQUENCES: dict[str, Any] = {"epochs": 10, "train_batch_size": 256, "MAX_ITEM_LIST_LENGTH": 20}
+SEQUENCES: dict[str, Any] = {"epochs": 6, "train_batch_size": 256, "MAX_ITEM_LIST_LENGTH": 20}
 """An epoch of RecBole's takes a minute or more: one setting each, and both read the last 20 choices."""
 THEIRS: dict[str, list[dict[str, Any]]] = {
     "multvae": [{**ROWS, "learning_rate": 3e-3}, ROWS, {**ROWS, "train_batch_size": 2048, "epochs": 300}],
@@ -39,8 +39,8 @@ THEIRS: dict[str, list[dict[str, Any]]] = {
     "sasrec": [{"hidden_dropout_prob": 0.2, "attn_dropout_prob": 0.2, **SEQUENCES}],
 }
 """Of rows the last is RecBole's default."""
-QUICK: dict[str, Any] = {"epochs": 100, "rate": 3e-3, "hidden": 300}
-RATES = ((3e-3, 256), (6e-3, 256), (2e-3, 128))
+QUICK: dict[str, Any] = {"epochs": 150, "rate": 3e-3, "hidden": 300}
+RATES = ((3e-3, 256), (2e-3, 128), (1e-3, 64))
 OURS: dict[str, list[dict[str, Any]]] = {
     "multvae": [{**QUICK, "latent": 64, "most": most, "batch": b} for most, b in ((0.1, 256), (0.02, 256), (0.1, 128))],
     "diffrec": [{**QUICK, "scale": 1e-3, "least": 0.01, "rate": r, "batch": b} for r, b in RATES],
@@ -67,7 +67,7 @@ def ours(method: str, settings: dict[str, Any], split: Split, seed: int) -> Trac
     def looked(epoch: int) -> bool:
         clock["cpu_s"] += time.process_time() - clock["worked"]
         clock["wall_s"] += time.perf_counter() - clock["began"]
-        if epoch % (recommender.epochs // LOOKS) == 0:
+        if epoch % max(1, recommender.epochs // LOOKS) == 0:
             reached = {
                 "valid": quality(split.train, split.train, split.valid),
                 "test": quality(split.given, split.known, split.test),

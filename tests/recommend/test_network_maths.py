@@ -183,7 +183,7 @@ def test_noise_that_people_share_is_as_much_for_each_of_them_as_noise_of_their_o
         noise = denoiser.read_noisy([np.array([], np.int64)] * 2000, times) - layer["bias"]
         expected = (1 - denoiser.kept()[0]) * layer["weight"].T @ layer["weight"]
         found = torch.stack([(row := noise[at : at + 1]).T @ row for at in range(2000)]).mean(0)
-    # Over one draw of shared rows the spread is that of 32 draws, not of 2,000.
+    # Over one draw of shared rows the spread is that of a few draws, not of 2,000.
     assert found.diagonal().sum().item() == pytest.approx(expected.diagonal().sum().item(), rel=0.5)
     assert denoiser.loss([np.array([1, 2]), np.array([3])]).item() > 0
 

@@ -78,3 +78,13 @@ def test_long_sequences_teach_in_parts_that_tell_of_each_choice_once() -> None:
 
 def test_tiger_cuts_each_sequence_several_times_an_epoch() -> None:
     assert len(Tiger(cuts=3).lessons([np.arange(3), np.array([1])])) == 3
+
+
+def test_a_batch_reads_sequences_that_are_about_as_long_and_an_epoch_reads_each_once() -> None:
+    reader, draw = SASRec(batch=4), np.random.default_rng(0)
+    lessons = [np.arange(2 + at % 7) for at in range(30)]
+    order = reader.order(lessons, draw)
+    assert sorted(order.tolist()) == list(range(30))
+    sizes = np.array([len(lessons[at]) for at in order[:28]]).reshape(-1, 4)
+    assert (sizes.max(1) - sizes.min(1) <= 1).all()
+    assert sizes[:, 0].tolist() != sorted(sizes[:, 0].tolist())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 TIME_WIDTH = 10
-NOISES = 32
+NOISES = 8
 """Rows of noise that the people of a batch share."""
 
 

@@ -62,7 +62,7 @@ class Learned(ABC):
             for epoch in range(self.epochs if lessons else 0):
                 self.network.train()
                 self.ready = None
-                self._read_once(lessons, draw.permutation(len(lessons)), epoch, adam)
+                self._read_once(lessons, self.order(lessons, draw), epoch, adam)
                 self.network.eval()
                 if self.after is not None and self.after(epoch + 1):
                     break
@@ -86,6 +86,10 @@ class Learned(ABC):
     def lessons(self, histories: Histories) -> Histories:
         """What an epoch goes through."""
         return [history for history in histories if self.teaches(history)]
+
+    def order(self, lessons: Histories, draw: np.random.Generator) -> Items:
+        """In which an epoch goes through them."""
+        return draw.permutation(len(lessons))
 
     def teaches(self, history: Any) -> bool:
         """Whether there is something to learn from it."""
@@ -155,7 +159,8 @@ def flattened(histories: Histories) -> tuple[torch.Tensor, torch.Tensor]:
 
     flat, people = in_a_row(histories)
     many = int(flat.max(initial=0)) + 1
-    keys = np.unique(people * many + flat)
+    keys = np.sort(people * many + flat)
+    keys = keys[np.diff(keys, prepend=-1) > 0]
     starts = np.searchsorted(keys, np.arange(len(histories)) * many)
     return torch.from_numpy(keys % many), torch.from_numpy(starts)
 

@@ -14,6 +14,9 @@ from palate.recommend.learned import Learned
 if TYPE_CHECKING:
     import torch
 
+BATCHES_AT_A_TIME = 32
+"""Of so many batches' sequences those of one length are put together."""
+
 
 @dataclass
 class NextItem(Learned):
@@ -39,6 +42,17 @@ class NextItem(Learned):
     def lessons(self, histories: Histories) -> Histories:
         """Sequences longer than are read at once teach in parts, so that each choice is told of once an epoch."""
         return [part for history in histories for part in parts_of(history, self.longest) if self.teaches(part)]
+
+    def order(self, lessons: Histories, draw: np.random.Generator) -> Items:
+        """By chance, but a batch's sequences are about as long, so that little of it is padding."""
+        sizes, found = np.array([len(lesson) for lesson in lessons]), []
+        order, together = super().order(lessons, draw), BATCHES_AT_A_TIME * self.batch
+        for start in range(0, len(order), together):
+            some = order[start : start + together]
+            some = some[np.argsort(sizes[some], kind="stable")]
+            whole = len(some) // self.batch * self.batch
+            found += [draw.permutation(some[:whole].reshape(-1, self.batch)).ravel(), some[whole:]]
+        return np.concatenate(found)
 
     def padded(self, histories: Histories, length: int) -> torch.Tensor:
         """(b, length) item numbers + 1, the latest at the end, zeros before."""
