@@ -46,3 +46,19 @@ def test_a_line_that_was_tampered_with_shows(tmp_path: Path, harm: str) -> None:
 
 def test_a_home_where_nothing_happened_has_an_empty_log(tmp_path: Path) -> None:
     assert Audit(tmp_path).read(0, 10) == ([], 0, True)
+
+
+def test_pages_are_cut_from_the_latest_on(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    for number in range(5):
+        audit.add(Entry(float(number), None, "GET /", 200, f"r{number}"))
+    for offset, limit, wanted in ((0, 2, ["r4", "r3"]), (2, 2, ["r2", "r1"]), (4, 9, ["r0"]), (5, 1, [])):
+        page, total, whole = audit.read(offset, limit)
+        assert ([entry.request for entry in page], total, whole) == (wanted, 5, True)
+    assert (tmp_path / "audit.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_cannot_be_written_keeps_nobody_from_anything(tmp_path: Path) -> None:
+    audit = Audit(tmp_path / "nowhere")
+    audit.add(Entry(1.0, None, "GET /", 200, "r"))
+    assert audit.read(0, 9) == ([], 0, True)
