@@ -293,10 +293,15 @@ def test_a_second_writer_is_told_who_writes(home: Home) -> None:
     ("version", "safe"),
     [
         ((3, 40, 1), False),
+        ((3, 44, 5), False),
         ((3, 44, 6), True),
+        ((3, 45), False),
         ((3, 45, 0), False),
         ((3, 50, 7), True),
+        ((3, 50, 6), False),
+        ((3, 51), False),
         ((3, 51, 2), False),
+        ((3, 51, 3), True),
         ((3, 52), True),
     ],
 )

@@ -146,6 +146,18 @@ def test_what_a_worker_holds_is_taken_over_only_when_it_is_gone(database: Databa
     assert released == 1
 
 
+def test_a_worker_that_ends_is_gone_for_others_at_once(new_postgres: Callable[..., str]) -> None:
+    place = new_postgres()
+    with closing(Database.at(place)) as here, closing(Database.at(place)) as there:
+        here.migrate()
+        present = postgres.Presence(here.engine, "w")
+        with there.read() as connection:
+            assert postgres.gone(connection, ["w", "nobody"]) == ["nobody"]
+        present.close()
+        with there.read() as connection:
+            assert postgres.gone(connection, ["w"]) == ["w"]
+
+
 def test_what_is_read_does_not_change_while_it_is_read(database: Database) -> None:
     with database.read() as connection:
         before = choices.of_person(connection, "ada")
