@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
-LOOKS, PATIENCE = 20, 4
-"""As often as ours is looked at, and as long in vain before it ends."""
+FIRST, LOOKS, PATIENCE = 10, 20, 4
+"""As often as ours is looked at, and as long in vain before it ends (`palate.recommend.stopping`)."""
 CORNAC = {"popularity": "MostPop", "ease": "EASE", "itemknn": "ItemKNN", "als": "WMF", "multvae": "VAECF"}
 CORNAC_ALWAYS: dict[str, dict[str, Any]] = {
     "ease": {"posB": False, "verbose": False},
@@ -155,7 +155,7 @@ def looked_at(
         began, worked = time.perf_counter(), time.process_time()
         learn(epoch)
         wall, cpu = wall + time.perf_counter() - began, cpu + time.process_time() - worked
-        if epoch % max(1, len(epochs) // looks) and epoch < epochs[-1]:
+        if epoch > FIRST and epoch % max(1, len(epochs) // looks) and epoch < epochs[-1]:
             continue
         valid, test = answered("valid"), answered("test")
         score = ndcg(valid, parts["train"], parts["valid"])
@@ -164,7 +164,8 @@ def looked_at(
         in_vain += 1
         if score > best:
             best, found, in_vain = score, Found(valid, test, {"epochs": epoch}), 0
-        if in_vain >= patience:
+        assert found is not None
+        if in_vain >= patience and epoch - found.facts["epochs"] >= len(epochs) / 10:
             break
     assert found is not None
     found.facts |= {"cpu_s": cpu, "wall_s": wall, "trace": trace}

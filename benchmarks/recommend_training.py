@@ -26,6 +26,7 @@ from palate.importers.interactions import Split, read_interactions
 from palate.metrics import recommending as measures
 from palate.recommend.learned import Learned
 from palate.recommend.methods import METHODS
+from palate.recommend.stopping import FIRST
 from recommend_compare import environment, told
 
 LOOKS = 50
@@ -67,15 +68,15 @@ def ours(method: str, settings: dict[str, Any], split: Split, seed: int) -> Trac
     def looked(epoch: int) -> bool:
         clock["cpu_s"] += time.process_time() - clock["worked"]
         clock["wall_s"] += time.perf_counter() - clock["began"]
-        if epoch % max(1, recommender.epochs // LOOKS) == 0:
+        if epoch <= FIRST or epoch % max(1, recommender.epochs // LOOKS) == 0:
             reached = {
                 "valid": quality(split.train, split.train, split.valid),
                 "test": quality(split.given, split.known, split.test),
             }
             trace.append({"epoch": epoch, "cpu_s": clock["cpu_s"], "wall_s": clock["wall_s"], **reached})
         clock["worked"], clock["began"] = time.process_time(), time.perf_counter()
-        best = max(range(len(trace)), key=lambda at: trace[at]["valid"], default=0)
-        return len(trace) - best > PATIENCE
+        best = max(range(len(trace)), key=lambda at: trace[at]["valid"])
+        return len(trace) - best > PATIENCE and epoch - trace[best]["epoch"] >= recommender.epochs / 10
 
     recommender.after = looked
     recommender.fit(split.train, split.items)

@@ -35,7 +35,7 @@ def test_a_training_ends_when_nothing_better_came_and_goes_back_to_its_best() ->
     np.testing.assert_allclose(recommender.score([np.array([0])]), seen[1], rtol=1e-5)
 
 
-def test_long_trainings_are_looked_at_twenty_times_and_always_at_their_end() -> None:
+def test_trainings_are_looked_at_often_at_first_and_always_at_their_end() -> None:
     looks: list[int] = []
     recommender = AutoRec(hidden=4, epochs=45)
     stopping = Stopping(recommender, lambda: float(len(looks)))
@@ -47,7 +47,15 @@ def test_long_trainings_are_looked_at_twenty_times_and_always_at_their_end() -> 
 
     recommender.after = after
     recommender.fit(PEOPLE, 4)
-    assert looks == [*range(2, 45, 2), 45]
+    assert looks == [*range(1, 11), *range(12, 45, 2), 45]
+
+
+def test_long_trainings_end_when_a_tenth_of_all_epochs_was_in_vain() -> None:
+    recommender = AutoRec(hidden=4, epochs=100)
+    recommender.after = stopping = Stopping(recommender, lambda: 0.5)
+    recommender.fit(PEOPLE, 4)
+    assert stopping.epochs == 1
+    assert [stopping(done) for done in (4, 9, 10, 15)] == [False, False, False, True]
 
 
 def test_looking_on_the_way_changes_nothing_that_is_learned() -> None:

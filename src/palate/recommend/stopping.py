@@ -10,10 +10,12 @@ from palate.metrics.cost import Cost
 from palate.recommend.histories import State
 from palate.recommend.learned import Learned
 
+FIRST = 10
+"""After each of so many epochs a training is looked at: many people may need no more than three."""
 LOOKS = 20
-"""So often a training is looked at, if it goes on to its last epoch."""
+"""So often it is looked at altogether, if there are many more."""
 PATIENCE = 4
-"""After so many looks in a row that found nothing better, it ends."""
+"""After so many looks in a row that found nothing better it ends, if they are a tenth of all epochs."""
 
 
 @dataclass
@@ -32,8 +34,8 @@ class Stopping:
     _in_vain: int = 0
 
     def __call__(self, done: int) -> bool:
-        every = max(1, self.recommender.epochs // LOOKS)
-        if done % every and done < self.recommender.epochs:
+        epochs = self.recommender.epochs
+        if done > FIRST and done % max(1, epochs // LOOKS) and done < epochs:
             return False
         began, worked = time.perf_counter(), time.process_time()
         score = self.judge()
@@ -44,7 +46,7 @@ class Stopping:
             self._in_vain += 1
         self.cost.seconds += time.perf_counter() - began
         self.cost.cpu_seconds += time.process_time() - worked
-        return self._in_vain >= PATIENCE
+        return self._in_vain >= PATIENCE and done - self.epochs >= epochs / 10
 
     def keep_best(self) -> None:
         if self._state:
