@@ -131,6 +131,12 @@ def test_vectors_of_a_file_are_read_in_the_order_of_the_choices_own_numbers(tmp_
         content_of(tmp_path / "few.txt", split, tmp_path / "less.npz")
 
 
+def test_fewer_settings_are_the_first_ones() -> None:
+    [method] = chosen("ease", 2)
+    assert method.tried == METHODS["ease"].tried[:2]
+    assert [one.tried for one in chosen("all")] == [one.tried for one in METHODS.values()]
+
+
 @pytest.mark.skipif(not ML100K.exists(), reason="needs MovieLens 100K, which is not distributed here")
 def test_movielens_texts_are_those_of_its_films() -> None:
     split = read_interactions(ML100K)
