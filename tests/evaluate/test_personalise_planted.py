@@ -109,7 +109,8 @@ def test_somebody_else_has_another_taste_of_the_same_kind() -> None:
 
 def test_retrieval_follows_the_planted_taste_and_a_network_is_measured_beside_it(pool: Pool, tmp_path: Path) -> None:
     janus = build_tiny_janus(tmp_path / "janus", patches=2, layers=1)
-    design = PlantedDesign(people=24, janus=str(janus), device="cpu")
+    chooser = "palate.testing.fakes:FakeEncoder"
+    design = PlantedDesign(people=24, janus=str(janus), device="cpu", choosers=(chooser,), of=6)
     report = evaluate_planted(pool, design, out=tmp_path / "run")
     assert report.metrics["retrieve-visual/share"].value > report.metrics["random/share"].value
     assert report.metrics["retrieve-visual/share"].value > report.metrics["retrieve-visual-for-another/share"].value
@@ -119,10 +120,19 @@ def test_retrieval_follows_the_planted_taste_and_a_network_is_measured_beside_it
         "untrained/share",
         "untrained/share-of-0",
         "untrained-shuffled/share",
-        "untrained-retrieve-visual/share",
+        "untrained-best-retrieval/share",
+        "untrained-chosen/share",
+        "untrained-chosen-shuffled/share",
+        "untrained-chosen-untrained/share",
+        "retrieve-chosen/share",
     ):
         assert name in report.metrics
     assert (tmp_path / "run" / "summary.json").is_file()
+
+
+def test_the_judge_does_not_choose_what_it_judges(pool: Pool) -> None:
+    with pytest.raises(PalateError, match="may not choose"):
+        evaluate_planted(pool, PlantedDesign(choosers=("plain-look",)))
 
 
 def test_retrieval_finds_from_the_whole_pool_what_one_does_not_have(pool: Pool) -> None:

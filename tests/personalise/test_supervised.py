@@ -18,7 +18,7 @@ from palate.personalise.drawing import trained_folder
 from palate.personalise.histories import Windows, split_by_time
 from palate.personalise.janus import Seen, open_janus, version_of
 from palate.personalise.memorising import nearest_share
-from palate.personalise.sft import Alike, SftConfig, batch_of, picture_loss, train_sft, without_history
+from palate.personalise.sft import Alike, SftConfig, batch_of, picture_loss, targets_of, train_sft, without_history
 from palate.personalise.shelf import Shelf, histories_of
 from palate.testing.januses import build_tiny_janus
 from palate.testing.likings import painted_collection
@@ -44,6 +44,23 @@ def test_a_network_that_knows_nothing_pays_the_logarithm_of_the_codebook(folder:
     told = shelf.told(histories_of(parts.train[:3]))
     loss = picture_loss(shelf.janus, told, shelf.codes_of([window.target for window in parts.train[:3]]))
     assert float(loss.detach()) == pytest.approx(math.log(32), abs=1e-5)
+
+
+def test_several_targets_of_one_reading_cost_the_mean_of_each_alone(folder: Path) -> None:
+    shelf, parts = shelf_of(folder)
+    windows = [window for window in parts.train if len(window.future) >= 2][:2]
+    asked = [targets_of(window, 3, np.random.default_rng(0)) for window in windows]
+    for window, items in zip(windows, asked, strict=True):
+        assert set(items) <= set(window.future)
+        assert len(items) == 3
+    told, codes = shelf.told(histories_of(windows)), shelf.codes_of([item for items in asked for item in items])
+    together = picture_loss(shelf.janus, told, codes, group=3)
+    alone = [
+        picture_loss(shelf.janus, told.rows(at, at + 1), codes[row : row + 1])
+        for row, at in enumerate([0, 0, 0, 1, 1, 1])
+    ]
+    assert float(together.detach()) == pytest.approx(float(torch.stack(alone).mean().detach()), abs=1e-5)
+    assert targets_of(windows[0], 1, np.random.default_rng(0)) == [windows[0].target]
 
 
 def test_a_history_that_is_left_out_is_the_blank_branch(folder: Path) -> None:

@@ -68,6 +68,9 @@ Rank = Annotated[
 MadeAlike = Annotated[
     float, typer.Option("--alike", min=0.0, max=1.0, help="Share of histories made of what looks like the next item.")
 ]
+Targets = Annotated[
+    int, typer.Option("--targets", min=1, help="So many of what was liked next for each reading of a history.")
+]
 Shorter = Annotated[
     float, typer.Option("--shorter", min=0.0, max=1.0, help="Share of steps that tell fewer items of each history.")
 ]
@@ -167,6 +170,7 @@ def sft(
     rank: Rank = None,
     alike: MadeAlike = 0.0,
     shorter: Shorter = 0.25,
+    targets: Targets = 1,
     frugal: Annotated[bool, typer.Option("--frugal", help="Recompute activations: slower, much less memory.")] = False,
     half: Half = False,
     every: Every = 100,
@@ -196,6 +200,7 @@ def sft(
         rank=rank,
         alike=alike,
         shorter=shorter,
+        targets=targets,
         every=every,
         most=steps,
         frugal=frugal,
@@ -283,6 +288,9 @@ def evaluate(
     ] = None,
     retrieval: Retrieval = None,
     measure: Measured = None,
+    of: Annotated[
+        int, typer.Option("--of", min=4, help="With --planted: pictures of which those that fit best are chosen.")
+    ] = 16,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
     device: Device = None,
@@ -304,7 +312,8 @@ def evaluate(
         raise PalateError("nothing_asked", "say on what to measure", hint="--data DIR, or --planted")
     with printing.progress(quiet=json) as progress:
         if data is None or planted:
-            asked = PlantedDesign(people, base, (unseen or ["plain-look"])[0], device, seed)
+            judged = (unseen or ["plain-look"])[0]
+            asked = PlantedDesign(people, base, judged, device, seed, choosers=(clip, dino), of=of)
             answer = _planted(data, asked, hub, styles, place, progress)
         else:
             design = PersonaliseDesign(

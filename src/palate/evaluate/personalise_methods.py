@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palate.errors import PalateError
+from palate.personalise.choosing import best_fitting, fits
 from palate.personalise.drawing import guidance_of
 from palate.personalise.histories import KEPT, Collection, Window, interactions_before
 from palate.personalise.janus import Janus
@@ -115,16 +116,37 @@ def pixel_means(shop: Shop, windows: Sequence[Window]) -> Shown:
     return made
 
 
-def drawn(shelf: Shelf, windows: Sequence[Window], *, seed: int = 0, guidance: float | None = None) -> Shown:
-    """Four pictures for each history by one Janus, with the guidance that its makers set."""
+def drawn(
+    shelf: Shelf, windows: Sequence[Window], *, seed: int = 0, guidance: float | None = None, count: int = SHOWN
+) -> Shown:
+    """`count` pictures for each history by one Janus, with the guidance that its makers set."""
     strength = guidance_of(shelf.janus) if guidance is None else guidance
     made: Shown = []
     for start in range(0, len(windows), PARTS):
         told = shelf.told(histories_of(windows[start : start + PARTS]))
-        codes = sample(shelf.janus, told, group=SHOWN, guidance=strength, seed=seed + start).codes
+        codes = sample(shelf.janus, told, group=count, guidance=strength, seed=seed + start).codes
         pictures = shelf.janus.decoded(codes)
-        made += [pictures[at : at + SHOWN] for at in range(0, len(pictures), SHOWN)]
+        made += [pictures[at : at + count] for at in range(0, len(pictures), count)]
     return made
+
+
+def chosen(made: Shown, spaces: Sequence[Space], windows: Sequence[Window]) -> Shown:
+    """Of each person's drawn pictures the four that fit their history best, as these encoders see it."""
+    found = []
+    for pictures, window in zip(made, windows, strict=True):
+        seen = [(space.drawn(pictures), space.pictures(window.history)) for space in spaces]
+        found.append([pictures[at] for at in best_fitting(seen, SHOWN)])
+    return found
+
+
+def existing_chosen(spaces: Sequence[Space], windows: Sequence[Window]) -> NDArray[np.int64]:
+    """The same choice among everything there is, in place of what was drawn. (windows, 4)"""
+    every = [space.pictures(range(len(space.collection.items))) for space in spaces]
+    worth = [
+        np.mean([fits(rows, space.pictures(window.history)) for space, rows in zip(spaces, every, strict=True)], axis=0)
+        for window in windows
+    ]
+    return first_new(np.array(worth), windows)
 
 
 def ceiling(janus: Janus, collection: Collection, windows: Sequence[Window]) -> Shown:

@@ -19,9 +19,10 @@ from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
 from palate.evaluate.intervals import bootstrap, paired
-from palate.evaluate.personalise import SCENARIO, SIDE, drawn_by, open_drawers
+from palate.evaluate.personalise import DRAWING, SCENARIO, SIDE, drawn_by, open_drawers
 from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
 from palate.evaluate.report import Metric, Report, write_run
+from palate.personalise.choosing import DRAWN
 from palate.personalise.histories import Collection, Window
 from palate.personalise.opening import onlooker
 from palate.personalise.plain_look import PlainLook
@@ -31,6 +32,9 @@ from palate.personalise.scorers import Space
 from palate.personalise.shelf import Shelf
 
 LENGTHS = (5, 2, 1, 0)
+CHOSEN = "-chosen"
+"""Of `of` pictures those that fit the history best by encoders that are not the judge; retrieval chooses so as well."""
+RETRIEVED = ("retrieve-visual", f"retrieve{CHOSEN}")
 SWAPPED = "-for-another"
 """What was shown to somebody of another taste of the same kind, judged by one's own: `-shuffled` is the difference."""
 Progress = Callable[[str, int, int], None]
@@ -44,6 +48,10 @@ class PlantedDesign:
     """The encoder that the classifier sees with; no reward may have used it."""
     device: str | None = None
     seed: int = 0
+    choosers: tuple[str, ...] = ("pocket", "pocket:dino")
+    """Encoders that choose among what was drawn; never the judge."""
+    of: int = DRAWN
+    """Pictures that they choose from, with the whole history; `SHOWN` leaves nothing to choose."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,8 @@ def evaluate_planted(
     progress: Progress = lambda *_: None,
 ) -> Report:
     """The share of four pictures that are of the person's taste, by method and length of history."""
+    if design.of > SHOWN and design.judge in design.choosers:
+        raise PalateError("not_unseen", "the judge may not choose what it judges", about=design.judge)
     began, notes = time.perf_counter(), list[str]()
     drawers = open_drawers(home, design.janus, design.device, notes)
     side = int(next((janus.network.config.vision_config.image_size for janus, _ in drawers.values()), SIDE))
@@ -107,15 +117,16 @@ def evaluate_planted(
             "too_few_cases", f"only {len(asked)} people have a taste that training knows", about=pool.name
         )
     shares: dict[str, dict[int, Floats]] = {}
-    every = Space(encoder, shop_of(planted_people(pool, people=2)[0], side))
+    whole = shop_of(planted_people(pool, people=2)[0], side)
+    eyes = Eyes.opened(design, encoder, shop, whole, notes)
     for length in LENGTHS:
         windows = windows_of_length(shop, asked, length)
-        shown = all_shown(windows, shop, every, drawers, design, progress)
+        shown = all_shown(windows, shop, eyes, drawers, design, progress)
         for name, pictures in shown.items():
             shares.setdefault(name, {})[length] = shares_of(classifier, pictures, [own[at] for at in asked])
         if length == LENGTHS[0]:
             others = others_of([own[at] for at in asked])
-            for name in [name for name in shown if name in drawers or name == "retrieve-visual"]:
+            for name in [name for name in shown if name != "random"]:
                 swapped = [shown[name][at] for at in others]
                 shares[f"{name}{SWAPPED}"] = {length: shares_of(classifier, swapped, [own[at] for at in asked])}
     metrics = metrics_of(shares, own, asked, design.seed)
@@ -170,17 +181,45 @@ def among(shop: Shop, whole: Collection, windows: Sequence[Window]) -> list[Wind
     ]
 
 
+@dataclass(frozen=True)
+class Eyes:
+    """The judge's encoder over the whole pool, and those that choose, over the pool and over people's own pictures."""
+
+    judge: Space
+    pool: tuple[Space, ...]
+    own: tuple[Space, ...]
+
+    @classmethod
+    def opened(cls, design: PlantedDesign, judge: Encoder, shop: Shop, whole: Shop, notes: list[str]) -> Eyes:
+        encoders: list[Encoder] = []
+        for name in design.choosers if design.of > SHOWN else ():
+            try:
+                encoders.append(onlooker(name, design.device))
+            except PalateError as error:
+                notes.append(f"{name} chooses nothing: {error}")
+        pool, own = (tuple(Space(encoder, place) for encoder in encoders) for place in (whole, shop))
+        return cls(Space(judge, whole), pool, own)
+
+
 def all_shown(
-    windows: Sequence[Window], shop: Shop, every: Space, drawers: Any, design: PlantedDesign, progress: Progress
+    windows: Sequence[Window], shop: Shop, eyes: Eyes, drawers: Any, design: PlantedDesign, progress: Progress
 ) -> dict[str, Shown]:
     """Retrieval is from the whole pool, seen as the classifier sees: of a small shop little of a taste is left."""
-    found, there = every.collection, among(shop, every.collection, windows)
-    assert isinstance(found, Shop)
-    shown = {"random": found.pictures(methods.random_items(found, there, design.seed))}
-    shown["retrieve-visual"] = found.pictures(methods.alike(every, there)) if windows[0].history else shown["random"]
+    whole, there = eyes.judge.collection, among(shop, eyes.judge.collection, windows)
+    assert isinstance(whole, Shop)
+    shown = {"random": whole.pictures(methods.random_items(whole, there, design.seed))}
+    told = len(windows[0].history)
+    shown["retrieve-visual"] = whole.pictures(methods.alike(eyes.judge, there)) if told else shown["random"]
+    choosing = told == LENGTHS[0] and eyes.own
+    if choosing:
+        shown[f"retrieve{CHOSEN}"] = whole.pictures(methods.existing_chosen(eyes.pool, there))
     for place, (name, (janus, seen)) in enumerate(drawers.items()):
         progress("drawing", place, len(drawers))
-        shown[name] = methods.drawn(Shelf(janus, shop, seen), windows, seed=design.seed)
+        count = design.of if choosing else SHOWN
+        made = methods.drawn(Shelf(janus, shop, seen), windows, seed=design.seed, count=count)
+        shown[name] = [pictures[:SHOWN] for pictures in made]
+        if choosing:
+            shown[f"{name}{CHOSEN}"] = methods.chosen(made, eyes.own, windows)
     return shown
 
 
@@ -208,7 +247,10 @@ def others_of(tastes: Sequence[Taste]) -> list[int]:
 
 
 def metrics_of(shares: Any, own: Sequence[Taste], asked: Sequence[int], seed: int) -> dict[str, Metric]:
-    """People are cases; those of one taste are a cluster."""
+    """People are cases; those of one taste are a cluster.
+
+    The better of the two retrievals is found on the very people that it is compared on: to its advantage, not to ours.
+    """
     clusters = [f"{own[at].kind}={own[at].value}" for at in asked]
     kinds = np.array([own[at].kind for at in asked])
     found: dict[str, Metric] = {}
@@ -218,11 +260,12 @@ def metrics_of(shares: Any, own: Sequence[Taste], asked: Sequence[int], seed: in
             found[f"{name}/{label}"] = bootstrap(values, clusters=clusters, seed=seed)
         for kind in sorted(set(kinds)):
             found[f"{name}/share-{kind}"] = bootstrap(by_length[LENGTHS[0]][kinds == kind], seed=seed)
-    for name in ("untrained", "sft", "grpo"):
-        for other in ("retrieve-visual", f"{name}{SWAPPED}", "untrained", "sft"):
+    best = max((name for name in RETRIEVED if name in shares), key=lambda name: float(shares[name][LENGTHS[0]].mean()))
+    for name in (*DRAWING, *(f"{name}{CHOSEN}" for name in DRAWING)):
+        for other in (best, f"{name}{SWAPPED}", *DRAWING[:2], name.removesuffix(CHOSEN)):
             if name in shares and other in shares and other != name:
                 a, b = shares[name][LENGTHS[0]], shares[other][LENGTHS[0]]
-                label = "shuffled" if other.endswith(SWAPPED) else other
+                label = "shuffled" if other.endswith(SWAPPED) else "best-retrieval" if other == best else other
                 found[f"{name}-{label}/share"] = paired(a, b, clusters=clusters, seed=seed)
     return found
 

@@ -49,6 +49,7 @@ class SftConfig:
         default=0.25, metadata={"help": "share of steps whose histories are told with fewer items, or none"}
     )
     alike: float = field(default=0.0, metadata={"help": "share of windows whose history is made of what looks alike"})
+    targets: int = field(default=1, metadata={"help": "of what was liked next, so many for each reading of a history"})
     warm: int = field(default=20, metadata={"help": "steps until the whole rate"})
     every: int = field(default=100, metadata={"help": "steps between checkpoints and measurements"})
     held: int = field(default=128, metadata={"help": "windows of the part for tuning that are measured on"})
@@ -63,11 +64,21 @@ class SftConfig:
         return min(whole, self.most) if self.most else whole
 
 
-def picture_loss(janus: Janus, told: Told, codes: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of the codes (b, n) given the history, in nats a code."""
+def picture_loss(janus: Janus, told: Told, codes: torch.Tensor, *, group: int = 1) -> torch.Tensor:
+    """Mean cross-entropy of the codes (b group, n) given the histories, in nats a code."""
     from torch.nn.functional import cross_entropy
 
-    return cross_entropy(logits(janus, told, codes).flatten(0, 1), codes.flatten())
+    return cross_entropy(logits(janus, told, codes, group=group).flatten(0, 1), codes.flatten())
+
+
+def targets_of(window: Window, count: int, chance: np.random.Generator) -> list[int]:
+    """The next item, or `count` of what was liked next within the window's part, some again where there are fewer.
+
+    A history is far longer than a picture: asking it for several costs little more than for one.
+    """
+    if count == 1:
+        return [window.target]
+    return [window.future[at] for at in np.resize(chance.permutation(len(window.future)), count).tolist()]
 
 
 def without_history(told: Told, dropped: torch.Tensor) -> Told:
@@ -190,9 +201,9 @@ def _step(shelf: Shelf, windows: Sequence[Window], config: SftConfig, step: int,
     for start in range(0, len(chosen), config.part):
         some = chosen[start : start + config.part]
         told = without_history(shelf.told(histories_of(some)), dropped[start : start + len(some)])
-        codes = shelf.codes_of([window.target for window in some])
+        codes = shelf.codes_of([item for window in some for item in targets_of(window, config.targets, chance)])
         with shelf.janus.mixed(config.half):  # not around what is looked at: that is kept, and must not depend on when
-            loss = picture_loss(shelf.janus, told, codes)
+            loss = picture_loss(shelf.janus, told, codes, group=config.targets)
         share = len(some) / len(chosen)
         (loss * share).backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach()) * share
