@@ -110,7 +110,7 @@ METHODS: Mapping[str, Method] = {
         Method(
             "als",
             ALS,
-            every(factors=(64, 128), trust=(1.0,), penalty=(10.0, 50.0, 100.0, 200.0)),
+            every(factors=(64, 128), trust=(1.0, 4.0), penalty=(10.0, 50.0)),
             {"factors": 8, "penalty": 0.1},
         ),
         Method("autorec", AutoRec, every(unseen=(0.02, 0.1, 0.5), epochs=(100,)), SMALL),
