@@ -125,8 +125,11 @@ def test_retrieval_follows_the_planted_taste_and_a_network_is_measured_beside_it
         "untrained-chosen-shuffled/share",
         "untrained-chosen-untrained/share",
         "retrieve-chosen/share",
+        "untrained/pairwise",
+        "untrained/near-identical",
     ):
         assert name in report.metrics
+    assert report.metrics["untrained/copies"].value < report.metrics["random/copies"].value
     assert (tmp_path / "run" / "summary.json").is_file()
 
 

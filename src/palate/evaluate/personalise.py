@@ -279,17 +279,20 @@ class Limits:
             nearest = pairs.max(axis=1)
         own = [space.pictures(window.history) @ space.pictures([window.target])[0] for window in windows]
         sharp = np.array([sharpness(pixels_of(shop.picture(item))) for item in items])
-        chance = np.random.default_rng(0)
-        one, two = chance.integers(0, len(taught), (2, 20_000))
-        alike = (taught[one] * taught[two]).sum(axis=1)[one != two]
         return cls(
             taught,
             float(np.quantile(nearest, RARE)),
             float(np.quantile([row.max() for row in own], RARE)),
             float(np.quantile(sharp, 1 - RARE)),
             float(sharp.mean()),
-            float(np.quantile(alike, NEARLY_THE_SAME)),
+            nearly_the_same(taught),
         )
+
+
+def nearly_the_same(real: NDArray[np.float32]) -> float:
+    """99.9 % of pairs of real pictures are less alike. (n, d)"""
+    one, two = np.random.default_rng(0).integers(0, len(real), (2, 20_000))
+    return float(np.quantile((real[one] * real[two]).sum(axis=1)[one != two], NEARLY_THE_SAME))
 
 
 def lost(
@@ -329,7 +332,7 @@ def all_metrics(
                 worth = np.where(losses > 0, np.minimum(scores[space_name], floor), scores[space_name])
                 scores[f"{space_name}-honest"] = worth
                 found |= _of(f"{name}/{space_name}-honest", worth.mean(axis=1), people, seed)
-        found |= collapse_of(name, answers.seen[name], limits, people, seed)
+        found |= collapse_of(name, answers.seen[name], limits.same, people, seed)
         for space_name in spaces:
             own, other = scores[space_name].mean(axis=1), scores[f"{space_name}-shuffled"].mean(axis=1)
             found[f"{name}-shuffled/{space_name}"] = paired(own, other, clusters=people, seed=seed)
@@ -369,12 +372,12 @@ def spaces_of(answers: Answers) -> list[str]:
 
 
 def collapse_of(
-    name: str, seen: NDArray[np.float32], limits: Limits, people: Sequence[int], seed: int
+    name: str, seen: NDArray[np.float32], same: float, people: Sequence[int], seed: int
 ) -> dict[str, Metric]:
     """How alike a person's four are, and the share of pairs of people whose first pictures are nearly the same."""
     alike = np.array([mean_pairwise(four) for four in seen])
     firsts = seen[:, 0]
-    pairs = firsts @ firsts.T > limits.same
+    pairs = firsts @ firsts.T > same
     np.fill_diagonal(pairs, False)
     shares = pairs.sum(axis=1) / max(len(firsts) - 1, 1)
     found = _of(f"{name}/pairwise", alike, people, seed)

@@ -19,7 +19,16 @@ from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
 from palate.evaluate.intervals import bootstrap, paired
-from palate.evaluate.personalise import DRAWING, SCENARIO, SIDE, drawn_by, open_drawers
+from palate.evaluate.personalise import (
+    DRAWING,
+    RARE,
+    SCENARIO,
+    SIDE,
+    collapse_of,
+    drawn_by,
+    nearly_the_same,
+    open_drawers,
+)
 from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
 from palate.evaluate.report import Metric, Report, write_run
 from palate.personalise.choosing import DRAWN
@@ -116,20 +125,11 @@ def evaluate_planted(
         raise PalateError(
             "too_few_cases", f"only {len(asked)} people have a taste that training knows", about=pool.name
         )
-    shares: dict[str, dict[int, Floats]] = {}
     whole = shop_of(planted_people(pool, people=2)[0], side)
     eyes = Eyes.opened(design, encoder, shop, whole, notes)
-    for length in LENGTHS:
-        windows = windows_of_length(shop, asked, length)
-        shown = all_shown(windows, shop, eyes, drawers, design, progress)
-        for name, pictures in shown.items():
-            shares.setdefault(name, {})[length] = shares_of(classifier, pictures, [own[at] for at in asked])
-        if length == LENGTHS[0]:
-            others = others_of([own[at] for at in asked])
-            for name in [name for name in shown if name != "random"]:
-                swapped = [shown[name][at] for at in others]
-                shares[f"{name}{SWAPPED}"] = {length: shares_of(classifier, swapped, [own[at] for at in asked])}
+    shares, shown = all_shares(classifier, shop, eyes, drawers, asked, [own[at] for at in asked], design, progress)
     metrics = metrics_of(shares, own, asked, design.seed)
+    metrics |= collapse(shown, eyes, shop, known, asked, design.seed)
     metrics |= accuracies(classifier, new, shop, design.seed)
     report = Report(
         f"{SCENARIO}-planted",
@@ -147,6 +147,52 @@ def evaluate_planted(
         people = [{"person": collection.people[at], **asdict(own[at])} for at in asked]
         write_run(out, {"scenario": report.scenario, "data": pool.name, **asdict(design)}, people, rows, report)
     return report
+
+
+def all_shares(
+    classifier: Classifier,
+    shop: Shop,
+    eyes: Eyes,
+    drawers: Any,
+    asked: Sequence[int],
+    tastes: Sequence[Taste],
+    design: PlantedDesign,
+    progress: Progress,
+) -> tuple[dict[str, dict[int, Floats]], dict[str, Shown]]:
+    """(people,) by method and length of history, and what was shown to whom after a whole history."""
+    shares: dict[str, dict[int, Floats]] = {}
+    whole: dict[str, Shown] = {}
+    for length in LENGTHS:
+        shown = all_shown(windows_of_length(shop, asked, length), shop, eyes, drawers, design, progress)
+        for name, pictures in shown.items():
+            shares.setdefault(name, {})[length] = shares_of(classifier, pictures, tastes)
+        whole = shown if length == LENGTHS[0] else whole
+    others = others_of(tastes)
+    for name in [name for name in whole if name != "random"]:
+        swapped = [whole[name][at] for at in others]
+        shares[f"{name}{SWAPPED}"] = {LENGTHS[0]: shares_of(classifier, swapped, tastes)}
+    return shares, whole
+
+
+def collapse(
+    shown: dict[str, Shown], eyes: Eyes, shop: Shop, known: Pool, asked: Sequence[int], seed: int
+) -> dict[str, Metric]:
+    """How alike a person's four are, whether people get the same, and copies of training's pictures.
+
+    `copies` is the share that is nearer to a picture of training than 99 % of people's own pictures are.
+    """
+    space, whole = eyes.judge, eyes.judge.collection
+    place = {item.id: at for at, item in enumerate(whole.items)}
+    taught = space.pictures([place[item.id] for item in known.items])
+    own = space.pictures([place[item.id] for item in shop.items])
+    limit, same = float(np.quantile((own @ taught.T).max(axis=1), RARE)), nearly_the_same(taught)
+    found: dict[str, Metric] = {}
+    for name, pictures in shown.items():
+        seen = space.drawn([picture for four in pictures for picture in four]).reshape(len(pictures), SHOWN, -1)
+        found |= collapse_of(name, seen, same, asked, seed)
+        copied = ((seen @ taught.T).max(axis=2) > limit).mean(axis=1)
+        found[f"{name}/copies"] = bootstrap(copied, clusters=list(asked), seed=seed)
+    return found
 
 
 def windows_of_length(shop: Shop, people: Sequence[int], length: int) -> list[Window]:
@@ -291,6 +337,12 @@ def tables_of(
         {"method": name, **{column: _shown(metrics.get(f"{name}/{column}")) for column in columns}} for name in names
     ]
     found: dict[str, list[dict[str, Any]]] = {"share of pictures of the planted taste (5 items, then 2, 1, 0)": rows}
+    titles = ("pairwise", "near-identical", "copies")
+    found["how alike a person's four are, whether people get the same, copies of what was learned from"] = [
+        {"method": name, **{title: _shown(metrics.get(f"{name}/{title}")) for title in titles}}
+        for name in names
+        if f"{name}/copies" in metrics
+    ]
     pairs = [name for name in metrics if name.endswith("/share") and name.partition("/")[0] not in names]
     found["paired differences"] = [{"difference": name, "share [95 %]": _shown(metrics[name])} for name in pairs]
     found["the classifier on items it has not seen"] = [
