@@ -185,17 +185,20 @@ def put_into(module: Any, name: str, was: CodeType, now: CodeType) -> None:
 
 
 class Meeting:
-    """Says to the coverage which test runs, and remembers how long it took."""
+    """Says to the coverage which test runs, and remembers how long it took and whether it failed by itself."""
 
     def __init__(self, coverage: Any) -> None:
         self.coverage = coverage
         self.seconds: dict[str, float] = {}
+        self.failed: list[str] = []
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.coverage.switch_context(nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
+        if report.failed:
+            self.failed.append(report.nodeid)
 
 
 def meet(kept: Path, tests: list[str]) -> int:
@@ -216,9 +219,9 @@ def meet(kept: Path, tests: list[str]) -> int:
     for path in sorted(data.measured_files()):
         lines = data.contexts_by_lineno(path)
         met[str(Path(path).relative_to(ROOT))] = {
-            str(line): sorted(filter(None, names)) for line, names in lines.items()
+            str(line): sorted({*names} - {"", *meeting.failed}) for line, names in lines.items()
         }
-    found = {"status": int(status), "branches": share, "seconds": meeting.seconds, "met": met}
+    found = {"status": int(status), "failed": meeting.failed, "branches": share, "seconds": meeting.seconds, "met": met}
     (kept / "met.json").write_text(json.dumps(found))
     return 0
 
@@ -391,6 +394,7 @@ def main(some: int, seed: int, kept: Path, tests: list[str]) -> dict[str, Any]:
         **counted,
         "share": round(killed / len(lines), 3) if lines else None,
         "branches": round(known["branches"], 1),
+        "fail_anyway": known["failed"],
     }
 
 
