@@ -50,7 +50,7 @@ def test_every_method_is_measured_alike_and_leaves_a_run(collection: Collection,
     parts = split_by_time(collection, length=3)
     train_sft(opened, parts, tmp_path / "home" / "personalise" / "sft", SftConfig(batch=8, most=2, watched=0))
     networks = Networks(clip, str(tmp_path / "nowhere"), "none", device="cpu")
-    design = PersonaliseDesign(10, janus, networks, retrieval=("popularity", "itemknn", "sasrec"), length=3)
+    design = PersonaliseDesign(10, janus, networks, retrieval=("popularity", "itemknn", "sasrec"), of=6, length=3)
     report = evaluate_personalise(data, design, home=tmp_path / "home", out=tmp_path / "run")
     shown = {"retrieve-popularity", "retrieve-sasrec", "retrieve-visual", "random", "pixel-mean", "copy-history"}
     for name in (*shown, "untrained", "sft", "ceiling"):
@@ -70,7 +70,8 @@ def test_every_method_is_measured_alike_and_leaves_a_run(collection: Collection,
     assert report.metrics[f"copy-history-shuffled/{UNSEEN}"].ci95[0] > 0
     for name in ("sft/losses", f"sft/{UNSEEN}-honest", "sft/near-identical", f"sft-untrained/{UNSEEN}"):
         assert name in report.metrics
-    assert f"sft-best-retrieval/{UNSEEN}" in report.metrics
+    for name in ("sft-best-retrieval", "sft-chosen", "sft-chosen-sft", "sft-chosen-best-retrieval", "retrieve-chosen"):
+        assert f"{name}/{UNSEEN}" in report.metrics
     said = " ".join(row["why"] for row in report.tables["not measured"])
     assert "dis-target is not measured" in said
     assert "grpo is not measured" in said

@@ -78,6 +78,11 @@ Measured = Annotated[
     list[str] | None,
     typer.Option("--measure", help="Only this one, beside what no reward used; may be repeated, all by default."),
 ]
+Drawing = Annotated[
+    list[str] | None,
+    typer.Option("--drawing", help="Only this of untrained, sft, grpo; may be repeated, all by default."),
+]
+Of = Annotated[int, typer.Option("--of", min=4, help="Pictures of which those that fit the history best are chosen.")]
 Begun = Annotated[
     Path | None, typer.Option("--from", help="What codes trained; the home's personalise/codes where it is.")
 ]
@@ -288,9 +293,8 @@ def evaluate(
     ] = None,
     retrieval: Retrieval = None,
     measure: Measured = None,
-    of: Annotated[
-        int, typer.Option("--of", min=4, help="With --planted: pictures of which those that fit best are chosen.")
-    ] = 16,
+    drawing: Drawing = None,
+    of: Of = 16,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Where to write the run's plain files.")] = None,
     device: Device = None,
@@ -301,7 +305,7 @@ def evaluate(
     from palate.cli import printing
     from palate.cli.measuring import run_folder
     from palate.evaluate.personalise import PersonaliseDesign, evaluate_personalise, known_measures
-    from palate.evaluate.personalise_methods import known
+    from palate.evaluate.personalise_methods import known, known_drawers
     from palate.evaluate.personalise_planted import PlantedDesign
     from palate.personalise.opening import Networks
     from palate.settings import home_folder, read
@@ -312,8 +316,9 @@ def evaluate(
         raise PalateError("nothing_asked", "say on what to measure", hint="--data DIR, or --planted")
     with printing.progress(quiet=json) as progress:
         if data is None or planted:
+            drawers = known_drawers(drawing)
             judged = (unseen or ["plain-look"])[0]
-            asked = PlantedDesign(people, base, judged, device, seed, choosers=(clip, dino), of=of)
+            asked = PlantedDesign(people, base, judged, device, seed, choosers=(clip, dino), drawing=drawers, of=of)
             answer = _planted(data, asked, hub, styles, place, progress)
         else:
             design = PersonaliseDesign(
@@ -323,6 +328,8 @@ def evaluate(
                 tuple(unseen or ()),
                 known_measures(measure),
                 known(retrieval),
+                known_drawers(drawing),
+                of,
                 seed=seed,
             )
             answer = evaluate_personalise(data, design, home=home, pictures=pictures, out=place, progress=progress)

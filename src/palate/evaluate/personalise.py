@@ -19,13 +19,20 @@ from numpy.typing import NDArray
 from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
 from palate.evaluate.intervals import bootstrap, paired
-from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
+from palate.evaluate.personalise_methods import (
+    CHOSEN,
+    DRAWING,
+    SHOWN,
+    Drawers,
+    Shop,
+    Shown,
+    drawn_by,
+    open_drawers,
+    shop_of,
+)
 from palate.evaluate.report import Metric, Report, write_run
 from palate.metrics.likeness import mean_pairwise, sharpness
-from palate.personalise import adapters
-from palate.personalise.drawing import trained_folder
 from palate.personalise.histories import Window, Windows, split_by_time
-from palate.personalise.janus import Janus, Seen, open_janus
 from palate.personalise.opening import Cabinet, Networks, taught_items
 from palate.personalise.plain_look import PlainLook
 from palate.personalise.reading import read_collection
@@ -40,7 +47,6 @@ MEASURES = (
     *("cts-history", "cis-history", "dis-history", "lpips-history", "ssim-history", "profile", "aesthetics"),
 )
 UNSEEN = "history-unseen"
-DRAWING = ("untrained", "sft", "grpo")
 RARE = 0.99
 NEARLY_THE_SAME = 0.999
 SHARP_ENOUGH = 0.7
@@ -59,6 +65,9 @@ class PersonaliseDesign:
     """Encoders that no reward used; `plain-look` where none is named."""
     measures: tuple[str, ...] = MEASURES
     retrieval: tuple[str, ...] = methods.RETRIEVAL
+    drawing: tuple[str, ...] = DRAWING
+    of: int = SHOWN
+    """Pictures that are drawn, of which CIS' and DIS' encoders also choose four (`-chosen`); all there is as well."""
     length: int = 5
     seed: int = 0
     intervals: int = 0
@@ -91,7 +100,7 @@ def evaluate_personalise(
     parts = split_by_time(collection, length=design.length)
     windows = people_first(parts.test, design.people)
     answers = Answers()
-    drawers = open_drawers(home, design.janus, design.networks.device, answers.notes)
+    drawers = open_drawers(home, design.janus, design.networks.device, answers.notes, design.drawing)
     side = next((janus.network.config.vision_config.image_size for janus, _ in drawers.values()), SIDE)
     shop = shop_of(collection, int(side))
     cabinet = Cabinet(shop, design.networks)
@@ -135,9 +144,6 @@ def people_first(windows: Sequence[Window], most: int) -> list[Window]:
 # -- what is shown -------------------------------------------------------------------------------------------------
 
 
-Drawers = Mapping[str, tuple[Janus, Seen]]
-
-
 def show_all(
     answers: Answers,
     shop: Shop,
@@ -162,36 +168,30 @@ def show_all(
     answers.shown["random"] = shop.pictures(methods.random_items(shop, windows, design.seed))
     answers.shown["pixel-mean"] = methods.pixel_means(shop, windows)
     answers.shown["copy-history"] = shop.pictures(methods.copied(windows))
+    choosers = choosers_of(cabinet, design, answers.notes)
+    if choosers:
+        answers.shown[f"retrieve{CHOSEN}"] = shop.pictures(methods.existing_chosen(choosers, windows))
     for place, (name, (janus, seen)) in enumerate(drawers.items()):
         progress("drawing", place, len(drawers))
-        shelf = Shelf(janus, shop, seen)
-        answers.shown[name] = methods.drawn(shelf, windows, seed=design.seed)
+        made = methods.drawn(Shelf(janus, shop, seen), windows, seed=design.seed, count=max(design.of, SHOWN))
+        answers.shown[name] = [pictures[:SHOWN] for pictures in made]
+        if choosers:
+            answers.shown[f"{name}{CHOSEN}"] = methods.chosen(made, choosers, windows)
     if drawers:  # by the latest of them: its codes may have been taught to hold such pictures
         answers.shown["ceiling"] = methods.ceiling([*drawers.values()][-1][0], shop, windows)
 
 
-def open_drawers(home: Path | None, base: str, device: str | None, notes: list[str]) -> dict[str, tuple[Janus, Seen]]:
-    """The network as it comes, and what was trained for it, in the home or shipped; what is missing is noted."""
-    found: dict[str, tuple[Janus, Seen]] = {}
-    try:
-        found["untrained"] = open_janus(base, device=device), "vision"
-    except PalateError as error:
-        notes.append(f"untrained, sft and grpo are not measured: {error}")
-        return found
-    for kind in ("sft", "grpo"):
-        place = trained_folder(home, base, kind)
-        if place is None:
-            notes.append(f"{kind} is not measured: nothing was trained for {base} in the home, and nothing ships")
-            continue
-        janus, trained = adapters.open_trained(place, device=device)
-        found[kind] = janus, trained.seen
+def choosers_of(cabinet: Cabinet, design: PersonaliseDesign, notes: list[str]) -> list[Space]:
+    """The encoders of CIS and DIS, where more is drawn than shown; what looks on as unseen may not choose."""
+    found = []
+    for name in (design.networks.clip, design.networks.dino) if design.of > SHOWN else ():
+        if name in design.unseen:
+            raise PalateError("not_unseen", "it may not choose what it judges", about=name)
+        try:
+            found.append(cabinet.space(name))
+        except PalateError as error:
+            notes.append(f"{name} chooses nothing: {error}")
     return found
-
-
-def drawn_by(drawers: Drawers) -> dict[str, list[dict[str, Any]]]:
-    """Which weights drew: a name stays when they change."""
-    rows = [{"method": name, "network": janus.name, "weights": janus.version} for name, (janus, _) in drawers.items()]
-    return {"drawn by": rows} if rows else {}
 
 
 # -- what it is worth ----------------------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ def all_metrics(
                 best = -np.fmax.reduce(-values, axis=1) if least else np.fmax.reduce(values, axis=1)
                 found |= _of(f"{name}/{measure}-best", best, people, seed)
         found |= _of(f"{name}/sharpness", scores["sharpness"].mean(axis=1) / limits.real_sharpness, people, seed)
-        if name in DRAWING:
+        if name.removesuffix(CHOSEN) in DRAWING:
             losses = lost(answers.seen[name], scores, windows, limits, space)
             found |= _of(f"{name}/losses", losses.mean(axis=1), people, seed)
             for space_name in spaces:
@@ -349,7 +349,9 @@ def differences(answers: Answers, people: Sequence[int], seed: int) -> dict[str,
     for space in spaces_of(answers):
         best = max(shops, key=lambda name: float(scores[name][space].mean()), default=None)
         pairs = [("sft", "untrained"), ("grpo", "sft"), ("grpo", "untrained")]
-        pairs += [(name, other) for name in DRAWING for other in (best, "random") if other is not None]
+        more = [f"{name}{CHOSEN}" for name in DRAWING]
+        pairs += [(f"{name}{CHOSEN}", name) for name in DRAWING] + [(more[1], more[0]), (more[2], more[1])]
+        pairs += [(name, other) for name in (*DRAWING, *more) for other in (best, "random") if other is not None]
         for name, other in pairs:
             if name not in scores or other not in scores:
                 continue
@@ -421,7 +423,7 @@ def tables_of(
             {"method": method, **{name: _shown(metrics.get(f"{method}/{name}")) for name in names}}
             for method in answers.shown
         ]
-    pairs = [name for name in metrics if f"/{UNSEEN}" in name and "-" in name.split("/")[0] and _is_pair(name)]
+    pairs = [name for name in metrics if f"/{UNSEEN}" in name and _is_pair(name, answers)]
     rows = [{"difference": name, f"{UNSEEN} [95 %]": _interval(metrics[name])} for name in pairs]
     found[f"paired differences ({UNSEEN}, -shuffled: one's own history against somebody else's)"] = rows
     if answers.notes:
@@ -429,8 +431,10 @@ def tables_of(
     return found
 
 
-def _is_pair(name: str) -> bool:
+def _is_pair(name: str, answers: Answers) -> bool:
     head = name.split("/")[0]
+    if head in answers.shown:
+        return False
     return head.endswith("-shuffled") or any(head.startswith(f"{method}-") for method in DRAWING)
 
 
@@ -463,4 +467,5 @@ def _plain(design: PersonaliseDesign) -> dict[str, Any]:
         "unseen": list(design.unseen),
         "measures": list(design.measures),
         "retrieval": list(design.retrieval),
+        "drawing": list(design.drawing),
     }

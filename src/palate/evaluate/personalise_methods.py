@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from palate.errors import PalateError
+from palate.personalise import adapters
 from palate.personalise.choosing import best_fitting, fits
-from palate.personalise.drawing import guidance_of
+from palate.personalise.drawing import guidance_of, trained_folder
 from palate.personalise.histories import KEPT, Collection, Window, interactions_before
-from palate.personalise.janus import Janus
+from palate.personalise.janus import Janus, Seen, open_janus
 from palate.personalise.sampling import sample
 from palate.personalise.scorers import Space
 from palate.personalise.shelf import Shelf, histories_of
@@ -27,6 +29,10 @@ FEW_PEOPLE = 1000
 """Below which recommenders learn at their small settings: 20 passes in place of 100."""
 PARTS = 8
 """Histories that are drawn for at a time."""
+DRAWING = ("untrained", "sft", "grpo")
+CHOSEN = "-chosen"
+"""Of more pictures that were drawn those that fit the history best, by encoders that do not judge."""
+Drawers = Mapping[str, tuple[Janus, Seen]]
 Shown = list[list[Image.Image]]
 """A window each, `SHOWN` pictures each."""
 
@@ -153,3 +159,38 @@ def ceiling(janus: Janus, collection: Collection, windows: Sequence[Window]) -> 
     """The true next picture as the codes give it back: what a perfect guess would look like."""
     pictures = janus.decoded(janus.coded([collection.picture(window.target) for window in windows]))
     return [[picture] * SHOWN for picture in pictures]
+
+
+def open_drawers(
+    home: Path | None, base: str, device: str | None, notes: list[str], wanted: Sequence[str] = DRAWING
+) -> dict[str, tuple[Janus, Seen]]:
+    """The network as it comes, and what was trained for it, in the home or shipped; what is missing is noted."""
+    found: dict[str, tuple[Janus, Seen]] = {}
+    if "untrained" in wanted:
+        try:
+            found["untrained"] = open_janus(base, device=device), "vision"
+        except PalateError as error:
+            notes.append(f"untrained, sft and grpo are not measured: {error}")
+            return found
+    for kind in ("sft", "grpo"):
+        place = trained_folder(home, base, kind) if kind in wanted else None
+        if place is not None:
+            janus, trained = adapters.open_trained(place, device=device)
+            found[kind] = janus, trained.seen
+        elif kind in wanted:
+            notes.append(f"{kind} is not measured: nothing was trained for {base} in the home, and nothing ships")
+    return found
+
+
+def known_drawers(names: Sequence[str] | None) -> tuple[str, ...]:
+    """By their names, in their order; all where none is named."""
+    for name in names or ():
+        if name not in DRAWING:
+            raise PalateError("unknown_method", f"'{name}' draws nothing", hint=f"one of {', '.join(DRAWING)}")
+    return tuple(name for name in DRAWING if not names or name in names)
+
+
+def drawn_by(drawers: Drawers) -> dict[str, list[dict[str, Any]]]:
+    """Which weights drew: a name stays when they change."""
+    rows = [{"method": name, "network": janus.name, "weights": janus.version} for name, (janus, _) in drawers.items()]
+    return {"drawn by": rows} if rows else {}

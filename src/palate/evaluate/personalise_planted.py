@@ -19,17 +19,17 @@ from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
 from palate.evaluate.intervals import bootstrap, paired
-from palate.evaluate.personalise import (
+from palate.evaluate.personalise import RARE, SCENARIO, SIDE, collapse_of, nearly_the_same
+from palate.evaluate.personalise_methods import (
+    CHOSEN,
     DRAWING,
-    RARE,
-    SCENARIO,
-    SIDE,
-    collapse_of,
+    SHOWN,
+    Shop,
+    Shown,
     drawn_by,
-    nearly_the_same,
     open_drawers,
+    shop_of,
 )
-from palate.evaluate.personalise_methods import SHOWN, Shop, Shown, shop_of
 from palate.evaluate.report import Metric, Report, write_run
 from palate.personalise.choosing import DRAWN
 from palate.personalise.histories import Collection, Window
@@ -41,8 +41,6 @@ from palate.personalise.scorers import Space
 from palate.personalise.shelf import Shelf
 
 LENGTHS = (5, 2, 1, 0)
-CHOSEN = "-chosen"
-"""Of `of` pictures those that fit the history best by encoders that are not the judge; retrieval chooses so as well."""
 RETRIEVED = ("retrieve-visual", f"retrieve{CHOSEN}")
 SWAPPED = "-for-another"
 """What was shown to somebody of another taste of the same kind, judged by one's own: `-shuffled` is the difference."""
@@ -59,6 +57,7 @@ class PlantedDesign:
     seed: int = 0
     choosers: tuple[str, ...] = ("pocket", "pocket:dino")
     """Encoders that choose among what was drawn; never the judge."""
+    drawing: tuple[str, ...] = DRAWING
     of: int = DRAWN
     """Pictures that they choose from, with the whole history; `SHOWN` leaves nothing to choose."""
 
@@ -111,7 +110,7 @@ def evaluate_planted(
     if design.of > SHOWN and design.judge in design.choosers:
         raise PalateError("not_unseen", "the judge may not choose what it judges", about=design.judge)
     began, notes = time.perf_counter(), list[str]()
-    drawers = open_drawers(home, design.janus, design.device, notes)
+    drawers = open_drawers(home, design.janus, design.device, notes, design.drawing)
     side = int(next((janus.network.config.vision_config.image_size for janus, _ in drawers.values()), SIDE))
     known, new = pool.part(held=False), pool.part(held=True)
     collection, tastes = planted_people(new, people=design.people, each=LENGTHS[0] + 1, seed=design.seed + 1)
