@@ -11,6 +11,7 @@ from PIL import Image
 from palate.errors import PalateError
 from palate.evaluate.personalise_methods import alike, shop_of
 from palate.evaluate.personalise_planted import (
+    FOLDS,
     Classifier,
     PlantedDesign,
     accuracies,
@@ -100,6 +101,16 @@ def test_shares_are_of_one_s_own_taste(pool: Pool) -> None:
     red, blue = draw_shape("circle", "red", size=48), draw_shape("circle", "blue", size=48)
     tastes = [Taste("colour", "red"), Taste("colour", "blue"), Taste("topic", "circle")]
     assert shares_of(classifier, [[red, red, red, blue]] * 3, tastes).tolist() == [0.75, 0.25, 1.0]
+
+
+def test_whoever_learned_from_a_picture_does_not_judge_it() -> None:
+    weights = np.zeros((FOLDS, 3, 2))
+    weights[:, 0, 0] = 1.0  # to all but the third, what lies along the first axis is red
+    weights[2, 0] = [0.0, 1.0]
+    known, new = np.array([[1.0, 0.0]], np.float32), np.array([[2.0, 0.0]], np.float32)
+    judge = Classifier(FakeEncoder(), {"colour": ["red", "blue"]}, {"colour": weights}, {known[0].tobytes(): 2})
+    assert judge.found(known, "colour", ["red"]).tolist() == [0.0]
+    assert judge.found(new, "colour", ["red"]).tolist() == [0.8]
 
 
 def test_somebody_else_has_another_taste_of_the_same_kind() -> None:

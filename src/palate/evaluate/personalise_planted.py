@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.catalogue.records import digest
 from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
@@ -41,6 +42,7 @@ from palate.personalise.scorers import Space
 from palate.personalise.shelf import Shelf
 
 LENGTHS = (5, 2, 1, 0)
+FOLDS = 5
 RETRIEVED = ("retrieve-visual", f"retrieve{CHOSEN}")
 SWAPPED = "-for-another"
 """What was shown to somebody of another taste of the same kind, judged by one's own: `-shuffled` is the difference."""
@@ -64,34 +66,50 @@ class PlantedDesign:
 
 @dataclass(frozen=True)
 class Classifier:
-    """One matrix a kind from vectors to the names of values, by ridge regression onto their indicators."""
+    """From vectors to the names of values by ridge regression onto their indicators: `FOLDS` of them a kind.
+
+    Each has left out another part of what is known. Retrieval shows pictures that a judge could have learned from, and
+    then finds of their taste far more often than new ones: whoever learned from a picture does not judge it.
+    """
 
     encoder: Encoder
     names: dict[str, list[str]]
     weights: dict[str, Floats]
+    """A kind's (folds, d + 1, values)."""
+    left_out: dict[bytes, int]
+    """A known picture's vector to the one fold that did not learn from it."""
 
     @classmethod
     def learned(cls, encoder: Encoder, pool: Pool, shop: Shop, penalty: float = 1e-2) -> Classifier:
-        seen = with_one(encoder.encode_pictures([shop.picture(item) for item in range(len(pool.items))]))
+        seen = encoder.encode_pictures([shop.picture(item) for item in range(len(pool.items))])
+        fold = np.array([int(digest("fold", item.id)[:8], 16) % FOLDS for item in pool.items])
         names, weights = {}, {}
         for kind in KINDS:
             values = pool.values(kind)
             if len(values) < 2:
                 continue
             rows = np.array([item for items in values.values() for item in items])
-            wanted = np.repeat(np.eye(len(values)), [len(items) for items in values.values()], axis=0)
-            share = 1.0 / np.repeat(
-                [len(items) for items in values.values()], [len(items) for items in values.values()]
-            )
-            X = seen[rows]
-            inner = X.T @ (share[:, None] * X) + penalty * np.eye(X.shape[1])
+            which = np.repeat(np.arange(len(values)), [len(items) for items in values.values()])
             names[kind] = list(values)
-            weights[kind] = np.linalg.solve(inner, X.T @ (share[:, None] * wanted))
-        return cls(encoder, names, weights)
+            kept = [fold[rows] != out for out in range(FOLDS)]
+            weights[kind] = np.array(
+                [ridge(with_one(seen[rows[one]]), which[one], len(values), penalty) for one in kept]
+            )
+        return cls(encoder, names, weights, {row.tobytes(): int(at) for row, at in zip(seen, fold, strict=True)})
 
-    def judged(self, vectors: NDArray[np.float32], kind: str) -> list[str]:
-        """The value of this kind that each picture is most like. (n, d)"""
-        return [self.names[kind][at] for at in (with_one(vectors) @ self.weights[kind]).argmax(axis=1)]
+    def found(self, vectors: NDArray[np.float32], kind: str, values: Sequence[str]) -> Floats:
+        """(n,): the share of judges, of those that did not learn from it, to whom a picture is of its value. (n, d)"""
+        said = np.einsum("nd,fdk->fnk", with_one(vectors), self.weights[kind]).argmax(axis=2)
+        right = said == np.array([self.names[kind].index(value) for value in values])[None]
+        folds = [self.left_out.get(row.tobytes()) for row in vectors]
+        return np.array([right[:, at].mean() if fold is None else right[fold, at] for at, fold in enumerate(folds)])
+
+
+def ridge(X: Floats, which: NDArray[np.int64], values: int, penalty: float) -> Floats:
+    """(n, d), (n,) -> (d, values): onto indicators, every value weighing alike however many pictures it has."""
+    share = np.asarray(1.0 / np.maximum(np.bincount(which, minlength=values), 1)[which][:, None], np.float64)
+    inner = X.T @ (share * X) + penalty * np.eye(X.shape[1])
+    return np.asarray(np.linalg.solve(inner, X.T @ (share * np.eye(values)[which])), np.float64)
 
 
 def with_one(vectors: NDArray[np.float32]) -> Floats:
@@ -273,10 +291,11 @@ def shares_of(classifier: Classifier, shown: Shown, tastes: Sequence[Taste]) -> 
     seen = classifier.encoder.encode_pictures([picture for pictures in shown for picture in pictures])
     found = np.zeros(len(tastes))
     for kind in classifier.names:
-        said = np.array(classifier.judged(seen, kind)).reshape(-1, SHOWN)
-        for at, taste in enumerate(tastes):
-            if taste.kind == kind:
-                found[at] = float((said[at] == taste.value).mean())
+        own = [at for at, taste in enumerate(tastes) if taste.kind == kind]
+        rows = [at * SHOWN + turn for at in own for turn in range(SHOWN)]
+        if rows:
+            values = [tastes[at].value for at in own for _ in range(SHOWN)]
+            found[own] = classifier.found(seen[rows], kind, values).reshape(-1, SHOWN).mean(axis=1)
     return found
 
 
@@ -322,8 +341,7 @@ def accuracies(classifier: Classifier, pool: Pool, shop: Shop, seed: int) -> dic
     for kind, names in classifier.names.items():
         rows = [at for at, labels in enumerate(pool.labels) if labels.get(kind) in names]
         if rows:
-            said = classifier.judged(seen[rows], kind)
-            right = [float(one == pool.labels[at][kind]) for one, at in zip(said, rows, strict=True)]
+            right = classifier.found(seen[rows], kind, [pool.labels[at][kind] for at in rows])
             found[f"classifier/accuracy-{kind}"] = bootstrap(right, seed=seed)
     return found
 
