@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from palate.catalogue import database, lock, pictures, vectors
+from palate.catalogue import database, lock, models, pictures, tables, vectors
 from palate.catalogue.backups import back_up
 from palate.catalogue.blobs import Blobs
 from palate.catalogue.database import Database
 from palate.catalogue.home import Home, Places
 from palate.catalogue.index import VectorIndex
 from palate.catalogue.lock import WriterLock
-from palate.catalogue.moving import move
+from palate.catalogue.moving import fingerprint, move
 from palate.catalogue.nearest import Graph
-from palate.catalogue.records import Picture
+from palate.catalogue.records import Model, Picture
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
 
@@ -176,3 +176,21 @@ def test_ids_that_do_not_go_with_their_vectors_are_refused(home: Home) -> None:
 
 def test_in_a_graph_of_nothing_nothing_is_found() -> None:
     assert Graph(3).search(np.ones(3, dtype=np.float32), 5) == []
+
+
+def test_a_fingerprint_is_of_every_row_to_the_bit_and_of_no_order(tmp_path: Path) -> None:
+    prints = []
+    for number, (angle, card) in enumerate([(0.5, "ab"), (0.5, "ba"), (0.5000001, "ab"), (0.5, "abc")]):
+        with closing(Database.embedded(tmp_path / f"{number}.db")) as opened:
+            opened.migrate()
+            with opened.write() as rows:
+                vectors.put_space(rows, Space("clip", "a-clip", 2, reads_words=True))
+                space = Space("clip", "a-clip", 2, reads_words=True)
+                vectors.put(rows, space, "picture", ["p"], np.array([[np.cos(angle), np.sin(angle)]]))
+                models.put(rows, [Model("m", "Ink", "adapter", "/ink", card=dict.fromkeys(card, 1))])
+                prints.append([fingerprint(rows, table) for table in (tables.vectors, tables.models)])
+    same, order, bit, more = prints
+    assert same == order
+    assert (same[0] == bit[0], same[1] == bit[1]) == (False, True)
+    assert (same[0] == more[0], same[1] == more[1]) == (True, False)
+    assert [count for count, _ in same] == [1, 1]
