@@ -39,6 +39,8 @@ BAR = 0.9
 MOST_SECONDS = 60.0
 LONGEST = 900.0
 AT_ONCE = 75
+STANDS_STILL = 3000
+"""Looks, fifty a second, at a process that takes no time of a processor: it waits for what never comes."""
 TOO_LONG = -1
 NOTICED = (0, 1, 2)
 """How tests end that pass, fail, or cannot be collected; below zero are those that did not end in time."""
@@ -239,15 +241,25 @@ def alone(act: Callable[[], int], seconds: float, processor_seconds: int | None 
             os._exit(act())
         except BaseException:
             os._exit(3)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    end, still, spent = time.monotonic() + seconds, 0, ""
+    while time.monotonic() < end and still < STANDS_STILL:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.02)
+        before, spent = spent, processor_time(child)
+        still = still + 1 if spent and spent == before else 0
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return TOO_LONG
+
+
+def processor_time(process: int) -> str:
+    """What a process and those that it waited for have taken; nothing where the system does not tell."""
+    try:
+        return " ".join(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15])
+    except OSError:
+        return ""
 
 
 def chosen(names: list[str], seconds: dict[str, float]) -> list[str]:
