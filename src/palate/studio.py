@@ -391,18 +391,24 @@ class Studio:
         return Conversing(tools, draws=draws, speaker=open_speaker(self.settings.writer))
 
     def personalise(
-        self, person: str = "me", *, count: int = 4, seed: int = 0, out: Path | None = None, errand: str | None = None
+        self,
+        person: str = "me",
+        *,
+        count: int = 4,
+        of: int = 0,
+        seed: int = 0,
+        out: Path | None = None,
+        errand: str | None = None,
     ) -> Drawn:
         """New pictures straight from what a person liked, by the Janus of the setting `personaliser`."""
         from palate.personalise import drawing
 
-        drawing.require_count(count)
+        drawing.require_count(max(count, of))
         device = None if self.settings.device == "auto" else self.settings.device
         if self._drawer is None:
             self._drawer = drawing.open_drawer(self.home.folder, self.settings.personaliser, device=device)
-        asked = {"errand": errand} if errand else {}
-        drawer = self._drawer
-        return drawing.personalise(self.home, drawer, self.look, person, count=count, seed=seed, out=out, **asked)
+        asked: dict[str, Any] = {"count": count, "of": of, "seed": seed, "out": out, "errand": errand}
+        return drawing.personalise(self.home, self._drawer, self.look, person, encoder=lambda: self.encoder, **asked)
 
     def taste(self, person: str = "me") -> dict[str, Any]:
         from palate.specify.encoding import space_of

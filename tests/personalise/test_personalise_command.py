@@ -88,6 +88,24 @@ def test_four_pictures_are_drawn_from_what_ada_likes_and_kept(home: Path, palate
     assert palate("check", "--json")[0] == 0
 
 
+def test_of_more_that_is_drawn_what_fits_best_is_shown(
+    home: Path, palate: Palate, clip: Path, janus: Path, tmp_path: Path
+) -> None:
+    palate("config", "set", "encoder", clip)
+    few = json.loads(palate("personalise", "--person", "ada", "-n", "2", "--json")[1])
+    many = json.loads(palate("personalise", "--person", "ada", "-n", "2", "--of", "9", "--json")[1])
+    every = json.loads(palate("personalise", "--person", "ada", "-n", "9", "--of", "9", "--json")[1])
+    assert (few["of"], many["of"], len(many["pictures"])) == (8, 9, 2)
+    assert {row["id"] for row in many["pictures"]} <= {row["id"] for row in every["pictures"]}
+    code, _, err = palate("personalise", "--person", "ada", "-n", "2")
+    assert code == 0
+    assert "the best fitting of 8" in err
+    palate("config", "set", "encoder", tmp_path / "nothing")
+    alone = json.loads(palate("personalise", "--person", "ada", "-n", "2", "--of", "9", "--json")[1])
+    assert alone["of"] == 2
+    assert any("nothing was chosen" in warning for warning in alone["warnings"])
+
+
 def test_what_was_drawn_can_be_chosen_and_credits_no_model(home: Path, palate: Palate) -> None:
     told = json.loads(palate("personalise", "--person", "ada", "-n", "1", "--json")[1])
     drawn = told["pictures"][0]["id"]

@@ -98,6 +98,10 @@ train = typer.Typer(
 def personalise(
     person: Annotated[str, typer.Option("--person", help="Whose history.")] = "me",
     count: Annotated[int, typer.Option("-n", min=1, max=64, help="How many pictures.")] = 4,
+    of: Annotated[
+        int,
+        typer.Option("--of", min=0, max=64, help="Draw so many, show what fits best; 0 is 4 times -n where quick."),
+    ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed draws others.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", help="A folder to write copies to.")] = None,
     hub: Hub = None,
@@ -107,14 +111,15 @@ def personalise(
     from palate.cli import printing
 
     with studio(hub) as opened:
-        drawn = opened.personalise(person, count=count, seed=seed, out=out)
+        drawn = opened.personalise(person, count=count, of=of, seed=seed, out=out)
     if json:
         printing.as_json(drawn.as_json())
         return
     printing.table(("picture", "file"), [(row["id"], row["file"]) for row in drawn.pictures])
     liked = "; ".join(row["words"] or row["id"][:12] for row in drawn.history)
     printing.note(f"from what {person} liked, the oldest first: {liked}")
-    printing.note(f"by {drawn.network}, {drawn.trained or 'as it comes'}, {drawn.took_s:.1f} s")
+    chosen = f", the best fitting of {drawn.of}" if drawn.of > count else ""
+    printing.note(f"by {drawn.network}, {drawn.trained or 'as it comes'}{chosen}, {drawn.took_s:.1f} s")
     for warning in drawn.warnings:
         printing.note(f"note: {warning}")
 
@@ -345,6 +350,7 @@ def _planted(
     progress: Callable[[str, int, int], None],
 ) -> Report:
     from palate.evaluate.personalise_planted import evaluate_planted
+    from palate.personalise.from_hub import hand_of
     from palate.personalise.planted import pool_of_home, read_pool
     from palate.settings import home_folder
 
@@ -352,7 +358,8 @@ def _planted(
         return evaluate_planted(read_pool(data), design, home=home_folder(hub), out=place, progress=progress)
     with studio(hub) as opened:
         pool = pool_of_home(opened.home, opened.look, styles=styles)
-        return evaluate_planted(pool, design, home=opened.home.folder, out=place, progress=progress)
+        folder, draw = opened.home.folder, hand_of(opened.home, opened.settings)
+        return evaluate_planted(pool, design, home=folder, draw=draw, out=place, progress=progress)
 
 
 def _settings(shelf: Shelf, said: list[str], steps: int, seed: int) -> tuple[GrpoConfig, GuardConfig]:

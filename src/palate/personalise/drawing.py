@@ -15,9 +15,11 @@ from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
 from palate.catalogue.records import Drawing, Picture, Prompt, digest
 from palate.encoders.places import find_folder
+from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.people import holdings, persons
 from palate.personalise import adapters
+from palate.personalise.choosing import DRAWN, best_fitting
 from palate.personalise.histories import LENGTH
 from palate.personalise.janus import Janus, Seen, open_janus, version_of
 from palate.personalise.reading import own_collection
@@ -28,6 +30,8 @@ FOLDER = "personalise"
 KINDS = ("grpo", "sft")
 """Trained folders of a home, the one to draw with first."""
 TOOL = "palate personalise"
+SMALL, MOST = 100_000_000, 64
+"""Weights below which four times as many pictures cost a second on a processor; and how many are drawn at most."""
 Look = Callable[[list[str]], dict[str, Path]]
 
 
@@ -42,6 +46,8 @@ class Drawn:
     pictures: tuple[dict[str, Any], ...]
     took_s: float
     warnings: tuple[str, ...] = ()
+    of: int = 0
+    """Pictures that were drawn, of which these fit the history best."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -50,6 +56,7 @@ class Drawn:
             "trained": self.trained,
             "history": list(self.history),
             "pictures": list(self.pictures),
+            "of": self.of,
             "took_s": round(self.took_s, 3),
             "warnings": list(self.warnings),
         }
@@ -107,13 +114,16 @@ def personalise(
     person: str,
     *,
     count: int = 4,
+    of: int = 0,
+    encoder: Callable[[], Encoder] | None = None,
     seed: int = 0,
     out: Path | None = None,
-    errand: str = TOOL,
+    errand: str | None = None,
 ) -> Drawn:
     """`count` pictures from the latest of what a person liked; the same seed and history draw the same ones.
 
-    They are held for `errand`, which asked for them.
+    They are the best fitting of `of` that are drawn, as `encoder` sees them: of 0, as many as cost little
+    (`drawn_of`). They are held for `errand`, which asked for them.
     """
     began = time.perf_counter()
     janus, trained, seen = opened
@@ -121,7 +131,12 @@ def personalise(
     history = list(range(len(collection.items)))[-LENGTH:]
     shelf = Shelf(janus, collection, seen)
     guidance = guidance_of(janus)
-    drawn = janus.decoded(sample(janus, shelf.told([history]), group=count, guidance=guidance, seed=seed).codes)
+    eyes, unseen = _eyes(encoder, of)
+    made = count if eyes is None else max(of or drawn_of(janus, count), count)
+    drawn = janus.decoded(sample(janus, shelf.told([history]), group=made, guidance=guidance, seed=seed).codes)
+    if eyes is not None and made > count:
+        liked = eyes.encode_pictures([collection.picture(at) for at in history])
+        drawn = [drawn[at] for at in best_fitting([(eyes.encode_pictures(drawn), liked)], count)]
     items = [collection.items[at] for at in history]
     settings = {
         "network": janus.name,
@@ -129,9 +144,10 @@ def personalise(
         "history": [item.id for item in items],
         "seen": seen,
         "guidance": guidance,
+        "of": made,
         "seed": seed,
     }
-    pictures = _kept(home, person, drawn, settings, errand)
+    pictures = _kept(home, person, drawn, settings, errand or TOOL)
     return Drawn(
         person,
         janus.name,
@@ -139,8 +155,25 @@ def personalise(
         tuple({"id": item.id, "words": item.words} for item in items),
         tuple(_told(home, id, place, out) for place, id in enumerate(pictures)),
         time.perf_counter() - began,
-        tuple(_warnings(janus.name, trained, len(items))),
+        (*_warnings(janus.name, trained, len(items)), *unseen),
+        made,
     )
+
+
+def drawn_of(janus: Janus, count: int) -> int:
+    """How many to draw for `count` to be shown: more where that takes seconds, by a small network or on a GPU."""
+    small = sum(int(weight.numel()) for weight in janus.network.parameters()) < SMALL
+    return min(count * DRAWN // 4, MOST) if small or janus.device != "cpu" else count
+
+
+def _eyes(encoder: Callable[[], Encoder] | None, of: int) -> tuple[Encoder | None, list[str]]:
+    """What chooses; where it does not open, what is drawn is shown, and where a choice was asked for, that is said."""
+    if encoder is None:
+        return None, []
+    try:
+        return encoder(), []
+    except PalateError as error:
+        return None, [f"nothing was chosen among more pictures: {error}"] if of else []
 
 
 def _warnings(name: str, trained: str | None, known: int) -> list[str]:
