@@ -5,9 +5,10 @@ each is killed up to `--a-home` times, at any time of its start or after one to 
 is looked through after every kill, before anything mends it. At its end it is compared with a home that nothing
 happened to. A home is a line of `--kept` once it is done, so that the same command goes on where it was stopped.
 What draws is a fake of three models, 20 ms a picture, unless `--drawn`: then it is a tiny pipeline with three LoRAs,
-and `cold_s` are seconds from the start of a new process to its first new picture, once a home (all other runs are forks
-of a process that has its imports done). `again` counts tasks that were claimed again because of a kill, `claimed` how
-many at most one kill left: as many as come in one go. Anything lost, doubled, phantom or wrong: exits with 1.
+and `cold_s` are seconds from the start of a new process to its first new picture, once a home, by the clock and of a
+processor (all other runs are forks of a process that has its imports done). `again` counts tasks that were claimed
+again because of a kill, `claimed` how many at most one kill left: as many as come in one go. Anything lost, doubled,
+phantom or wrong: exits with 1.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -94,16 +96,22 @@ def claims(home: Path) -> tuple[int, int]:
         return connection.execute(leased).scalar_one(), connection.execute(extra).scalar_one()
 
 
-def goes_on(command: list[str], home: Path) -> float:
-    """Seconds from the start of a new process to its first new picture; then it is killed."""
-    before, began = blobs(home), time.perf_counter()
+def goes_on(command: list[str], home: Path) -> tuple[float, float]:
+    """Seconds from the start of a new process to its first new picture, and those of a processor; it is killed then."""
+    before, began, spent = blobs(home), time.perf_counter(), processor_time()
     with subprocess.Popen(
         [sys.executable, "-m", "palate.cli.main", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         wait_until(lambda: blobs(home) > before or process.poll() is not None)
         seconds = time.perf_counter() - began
         os.kill(process.pid, signal.SIGKILL)
-    return seconds
+    return round(seconds, 2), round(processor_time() - spent, 2)
+
+
+def processor_time() -> float:
+    """Of all processes that were waited for."""
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return taken.ru_utime + taken.ru_stime
 
 
 def one_home(
@@ -117,7 +125,7 @@ def one_home(
     cold = None
     while kills < most:
         if drawn and kills == most // 2:
-            cold = round(goes_on(command, home), 2)
+            cold = goes_on(command, home)
         elif kill_once(warm, command, home, chance) != -signal.SIGKILL:
             break
         kills += 1
@@ -135,7 +143,7 @@ def one_home(
 
 def summed(lines: list[dict[str, Any]]) -> dict[str, Any]:
     total = {name: sum(line[name] for line in lines) for name in (*BAD, "kills", "again")}
-    cold = [line["cold_s"] for line in lines if line["cold_s"] is not None]
+    cold = [tuple(line["cold_s"]) for line in lines if line["cold_s"] is not None]
     claimed = max(line["claimed"] for line in lines)
     return {"benchmark": "kills", "homes": len(lines), **total, "claimed": claimed, "cold_s": max(cold, default=None)}
 

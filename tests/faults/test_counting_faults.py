@@ -45,9 +45,24 @@ def test_what_is_lost_doubled_or_phantom_is_counted() -> None:
 
 
 def test_homes_are_added_up_and_the_slowest_start_is_told() -> None:
-    line = {"lost": 0, "doubled": 0, "phantom": 0, "wrong": 0, "kills": 40, "again": 20, "claimed": 16, "cold_s": 4.5}
+    line = {
+        "lost": 0,
+        "doubled": 0,
+        "phantom": 0,
+        "wrong": 0,
+        "kills": 40,
+        "again": 20,
+        "claimed": 16,
+        "cold_s": [4.5, 3.0],
+    }
     total = summed([line, {**line, "cold_s": None, "lost": 1}])
-    assert (total["kills"], total["lost"], total["again"], total["claimed"], total["cold_s"]) == (80, 1, 40, 16, 4.5)
+    assert (total["kills"], total["lost"], total["again"], total["claimed"], total["cold_s"]) == (
+        80,
+        1,
+        40,
+        16,
+        (4.5, 3.0),
+    )
 
 
 def test_every_kind_of_fault_is_planted_where_it_says() -> None:
