@@ -39,8 +39,8 @@ BAR = 0.9
 MOST_SECONDS = 60.0
 LONGEST = 900.0
 AT_ONCE = 75
-STANDS_STILL = 3000
-"""Looks, fifty a second, at a process that takes no time of a processor: it waits for what never comes."""
+STANDS_STILL, HARDLY = 3000, 0.3
+"""So many looks, fifty a second, at a process that hardly takes a processor's time: it waits for what never comes."""
 TOO_LONG = -1
 NOTICED = (0, 1, 2)
 """How tests end that pass, fail, or cannot be collected; below zero are those that did not end in time."""
@@ -241,25 +241,26 @@ def alone(act: Callable[[], int], seconds: float, processor_seconds: int | None 
             os._exit(act())
         except BaseException:
             os._exit(3)
-    end, still, spent = time.monotonic() + seconds, 0, ""
+    end, still, seen = time.monotonic() + seconds, 0, 0.0
     while time.monotonic() < end and still < STANDS_STILL:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
             return os.waitstatus_to_exitcode(status)
         time.sleep(0.02)
-        before, spent = spent, processor_time(child)
-        still = still + 1 if spent and spent == before else 0
+        spent = processor_time(child)
+        seen, still = (spent, 0) if spent > seen + HARDLY else (seen, still + 1)
     os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return TOO_LONG
 
 
-def processor_time(process: int) -> str:
-    """What a process and those that it waited for have taken; nothing where the system does not tell."""
+def processor_time(process: int) -> float:
+    """Seconds that a process and those that it waited for have taken; ever more where the system does not tell."""
     try:
-        return " ".join(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15])
+        ticks = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]
     except OSError:
-        return ""
+        return time.monotonic()
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def chosen(names: list[str], seconds: dict[str, float]) -> list[str]:
