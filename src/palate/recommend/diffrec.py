@@ -34,7 +34,7 @@ class DiffRec(Learned):
     def build(self, items: int) -> torch.nn.Module:
         from torch import nn
 
-        return nn.ModuleDict(
+        network = nn.ModuleDict(
             {
                 "time": nn.Linear(TIME_WIDTH, TIME_WIDTH),
                 "read": turned(items, self.hidden),
@@ -42,6 +42,10 @@ class DiffRec(Learned):
                 "outer": turned(self.hidden, items),
             }
         )
+        # Row and time are one input of one layer, and begin as small: a louder time would bend every tanh.
+        nn.init.normal_(network.get_parameter("moment.weight"), std=(2 / (items + TIME_WIDTH + self.hidden)) ** 0.5)
+        nn.init.xavier_normal_(network.get_parameter("time.weight"))
+        return network
 
     def kept(self) -> torch.Tensor:
         """alpha-bar_t for t = 1 .. T, so that 1 - alpha-bar_t is linear in t (equation 3). (T,)"""
