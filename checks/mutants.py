@@ -39,7 +39,7 @@ BAR = 0.9
 MOST_SECONDS = 60.0
 LONGEST = 900.0
 AT_ONCE = 75
-STANDS_STILL, HARDLY = 3000, 0.3
+STANDS_STILL, HARDLY = 3000, 1.0
 """So many looks, fifty a second, at a process that hardly takes a processor's time: it waits for what never comes."""
 TOO_LONG = -1
 NOTICED = (0, 1, 2)
