@@ -3,9 +3,9 @@
 `python checks/mutants.py [--some 100] [--seed 0] [--kept FOLDER] [--tests PATH ...]`. The tests run once and say which
 of them meets which line. Then so many of all small faults that can be planted, drawn by the seed, are planted one at a
 time: a comparison, a sign, a number, a condition turned round, an answer or a step left out. The tests that meet its
-line run, those beside the store first, at most a minute of them; what none of them notices has survived. A fault in what is run
-when a file is imported meets every test that meets the file. `--kept` holds what was found so far, and the same command
-goes on from there; remove it when the code has changed. Below 90 in 100 it exits with 1.
+line run, at most a minute of them, those beside the store first; what none of them notices has survived. A fault in
+what is run when a file is imported meets every test that meets the file. `--kept` holds what was found so far, and the
+same command goes on from there; remove it when the code has changed. Below 90 in 100 it exits with 1.
 """
 
 from __future__ import annotations
