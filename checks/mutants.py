@@ -264,10 +264,15 @@ def processor_time(process: int) -> float:
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
-def chosen(names: list[str], seconds: dict[str, float]) -> list[str]:
-    """A minute of tests: those beside the store, then those of what is built on it, of each the quickest first."""
+def chosen(meeting: set[str], others: set[str], seconds: dict[str, float]) -> list[str]:
+    """A minute of tests: those that meet a line before others, those beside the store before those of what is built on
+    it, and of each the quickest first."""
     spent, some = 0.0, list[str]()
-    for name in sorted(names, key=lambda name: (Path(name).parts[1] in BUILT_ON_IT, seconds.get(name, MOST_SECONDS))):
+
+    def rank(name: str) -> tuple[bool, bool, float, str]:
+        return name not in meeting, Path(name).parts[1] in BUILT_ON_IT, seconds.get(name, MOST_SECONDS), name
+
+    for name in sorted(meeting | others, key=rank):
         spent += seconds.get(name, MOST_SECONDS)
         if some and spent > MOST_SECONDS:
             break
@@ -312,10 +317,14 @@ def survives(path: Path, number: int | None, names: list[str], told: Path, *, wa
 
 
 def tests_of(known: dict[str, Any], shown: str, line: int, *, at_import: bool) -> list[str]:
-    """Tests that meet a line; of what is run at import, all that meet the file."""
+    """Tests that meet a line, then those that meet another of its file: what is kept once it was made, only the first
+    test that needs it is seen to meet. What is run at import, all that meet the file meet."""
     met = known["met"].get(shown, {})
-    names = {name for some in met.values() for name in some} if at_import else met.get(str(line), [])
-    return chosen(sorted({*names} - {*known["failed"]}), known["seconds"])
+    failed, meeting = set(known["failed"]), set(met.get(str(line), []))
+    all_of_it = {name for some in met.values() for name in some}
+    return chosen(
+        (all_of_it if at_import else meeting) - failed, (all_of_it if meeting else set()) - failed, known["seconds"]
+    )
 
 
 def try_one(known: dict[str, Any], path: Path, number: int, told: Path, *, warm: bool) -> dict[str, Any]:

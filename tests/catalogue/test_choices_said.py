@@ -50,3 +50,21 @@ def test_every_kind_teaches_what_is_liked(kind: str, pictures: list[str], more: 
     assert taste.learned == 1
     liked, other = worth(taste.belief, np.stack([KNOWN["a"], KNOWN["b"]]))[0]
     assert liked > 0.1 > other
+
+
+@pytest.mark.parametrize(
+    ("kind", "pictures", "said"),
+    [
+        ("like", ["a", "b"], "'like' is about one picture"),
+        ("battle", ["a"], "'battle' is about two pictures"),
+        ("battle", ["a", "b", "c"], "'battle' is about two pictures"),
+        ("sort", ["a", "a"], "'sort' is about 2 to 64 different pictures"),
+        ("sort", [str(n) for n in range(65)], "'sort' is about 2 to 64 different pictures"),
+        ("pick", ["a"], "'pick' is none of like, dislike, select, skip, rate, battle, sort"),
+    ],
+)
+def test_whoever_is_refused_is_told_what_would_do(kind: str, pictures: list[str], said: str) -> None:
+    with pytest.raises(PalateError) as caught:
+        about(kind, pictures)
+    assert caught.value.message == said
+    assert about("sort", [str(n) for n in range(64)]) == {"pictures": [str(n) for n in range(64)]}
