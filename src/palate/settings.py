@@ -25,7 +25,9 @@ class Settings:
     fit: str = _setting("squash", "how a picture is brought to the encoder's size: squash (as GEMRec does) or crop")
     captioner: str = _setting("none", "what describes example pictures: a hub id, a folder, an address, or none")
     writer: str = _setting("offline", "what writes prompts to steer by: offline, a hub id, a folder, or an address")
-    personaliser: str = _setting("pocket", "what draws from a history: a Janus by hub id, folder, or pocket")
+    personaliser: str = _setting(
+        "pocket", "what draws from a history: a Janus by hub id, folder or pocket; hub: the models here"
+    )
     device: str = _setting("auto", "where to draw and encode: auto, cpu, cuda, mps")
     steps: int = _setting(0, "drawing steps; 0 leaves it to the model")
     guidance: float = _setting(0.0, "how closely drawing keeps to the words (CFG scale); 0 leaves it to the model")
@@ -43,6 +45,11 @@ class Settings:
         "what is asked instead of every vector: here (nothing), cells (styles, beside the home: for many models), "
         "or for `similar` pgvector or qdrant://host:port",
     )
+
+    @property
+    def named_device(self) -> str | None:
+        """None where the best there is should be taken."""
+        return None if self.device == "auto" else self.device
 
     @property
     def weights(self) -> tuple[float, float, float]:

@@ -66,8 +66,8 @@ class Studio:
         if self._encoder is None:
             from palate.encoders.opening import open_encoder
 
-            device = None if self.settings.device == "auto" else self.settings.device
-            self._encoder = open_encoder(self.settings.encoder, device=device, fit=self.settings.fit)
+            device, fit = self.settings.named_device, self.settings.fit
+            self._encoder = open_encoder(self.settings.encoder, device=device, fit=fit)
         return self._encoder
 
     # -- bringing in --------------------------------------------------------------------------------------------
@@ -328,10 +328,9 @@ class Studio:
         from palate.steer.drawing import draw_slate, sheet
 
         columns = draw_slate(self.home, self.settings, self.encoder, steering, progress=progress)
-        turn = steering.show(columns)
-        name = f"{turn.number:02d}.png"
+        turn, folder = steering.show(columns), self.home.folder / "sheets" / steering.conversation.id
         prompts = [column.text for column in turn.slate]
-        return sheet(self.home, columns, self.home.folder / "sheets" / steering.conversation.id / name, prompts)
+        return sheet(self.home, columns, folder / f"{turn.number:02d}.png", prompts)
 
     def rehearse(self, prompt: str, likes: str, out: Path, *, turns: int = 5, seed: int = 0) -> list[Rehearsed]:
         """Steering with a made person, who likes how the model `likes` draws and is forgotten; sheets go to `out`."""
@@ -394,20 +393,21 @@ class Studio:
         self,
         person: str = "me",
         *,
+        by: str | None = None,
         count: int = 4,
         of: int = 0,
         seed: int = 0,
         out: Path | None = None,
         errand: str | None = None,
     ) -> Drawn:
-        """New pictures straight from what a person liked, by the Janus of the setting `personaliser`."""
-        from palate.personalise import drawing
+        """New pictures straight from what a person liked, by a Janus or the hub's own models (`personaliser`)."""
+        from palate.personalise import drawing, from_hub
 
-        drawing.require_count(max(count, of))
-        device = None if self.settings.device == "auto" else self.settings.device
-        if self._drawer is None:
-            self._drawer = drawing.open_drawer(self.home.folder, self.settings.personaliser, device=device)
         asked: dict[str, Any] = {"count": count, "of": of, "seed": seed, "out": out, "errand": errand}
+        if (name := by or self.settings.personaliser) == drawing.HUB:
+            return from_hub.personalise(self.home, self.settings, self.encoder, self.look, person, **asked)
+        if self._drawer is None or self._drawer[0].name != name:
+            self._drawer = drawing.open_drawer(self.home.folder, name, device=self.settings.named_device)
         return drawing.personalise(self.home, self._drawer, self.look, person, encoder=lambda: self.encoder, **asked)
 
     def taste(self, person: str = "me") -> dict[str, Any]:

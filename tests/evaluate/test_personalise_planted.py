@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from palate.errors import PalateError
-from palate.evaluate.personalise_methods import alike, shop_of
+from palate.evaluate.personalise_methods import SHOWN, alike, shop_of
 from palate.evaluate.personalise_planted import (
     FOLDS,
     Classifier,
@@ -21,6 +22,8 @@ from palate.evaluate.personalise_planted import (
     shares_of,
     windows_of_length,
 )
+from palate.personalise.drawing import as_png
+from palate.personalise.from_hub import Wish
 from palate.personalise.planted import Pool, Taste, ink_colour, planted_people, read_pool
 from palate.personalise.reading import read_collection
 from palate.personalise.scorers import Space
@@ -142,6 +145,23 @@ def test_retrieval_follows_the_planted_taste_and_a_network_is_measured_beside_it
         assert name in report.metrics
     assert report.metrics["untrained/copies"].value < report.metrics["random/copies"].value
     assert (tmp_path / "run" / "summary.json").is_file()
+
+
+def test_what_a_hub_draws_on_a_hunch_is_of_the_taste_and_stands_beside_what_exists(pool: Pool) -> None:
+    """Its models draw what the words say, but for the colour, which they choose themselves."""
+    chance, asked = np.random.default_rng(0), list[Wish]()
+
+    def draw(wanted: Sequence[Wish]) -> list[bytes]:
+        asked.extend(wanted)
+        return [as_png(draw_shape(w.words.split()[1], str(chance.choice(COLOURS)), size=48)) for w in wanted]
+
+    choosers = ("palate.testing.fakes:FakeEncoder",)
+    design = PlantedDesign(people=20, device="cpu", choosers=choosers, drawing=(), of=10)
+    metrics = evaluate_planted(pool, design, draw=draw).metrics
+    assert metrics["hub/share"].value > metrics["random/share"].value + 0.2
+    assert metrics["hub/share"].value > metrics["hub-for-another/share"].value + 0.2
+    assert {"hub-best-retrieval/share", "hub-shuffled/share", "retrieve-hunch/share", "hub/share-of-0"} <= set(metrics)
+    assert len(asked) == 20 * (3 * 10 + SHOWN)
 
 
 def test_the_judge_does_not_choose_what_it_judges(pool: Pool) -> None:

@@ -97,6 +97,9 @@ train = typer.Typer(
 
 def personalise(
     person: Annotated[str, typer.Option("--person", help="Whose history.")] = "me",
+    by: Annotated[
+        str | None, typer.Option("--by", help="hub: this home's own models; or a Janus. The setting by default.")
+    ] = None,
     count: Annotated[int, typer.Option("-n", min=1, max=64, help="How many pictures.")] = 4,
     of: Annotated[
         int,
@@ -111,7 +114,7 @@ def personalise(
     from palate.cli import printing
 
     with studio(hub) as opened:
-        drawn = opened.personalise(person, count=count, of=of, seed=seed, out=out)
+        drawn = opened.personalise(person, by=by, count=count, of=of, seed=seed, out=out)
     if json:
         printing.as_json(drawn.as_json())
         return
@@ -120,8 +123,9 @@ def personalise(
     printing.note(f"from what {person} liked, the oldest first: {liked}")
     chosen = f", the best fitting of {drawn.of}" if drawn.of > count else ""
     printing.note(f"by {drawn.network}, {drawn.trained or 'as it comes'}{chosen}, {drawn.took_s:.1f} s")
-    for warning in drawn.warnings:
-        printing.note(f"note: {warning}")
+    because = [f"it seems to be about {', '.join(drawn.because)}"] if drawn.because else []
+    for said in (*because, *(f"note: {warning}" for warning in drawn.warnings)):
+        printing.note(said)
 
 
 @train.command("codes")
@@ -194,10 +198,7 @@ def sft(
     from palate.cli import printing
     from palate.personalise.sft import SftConfig, train_sft
 
-    if seen not in ("vision", "codes"):
-        raise PalateError("unknown_way", f"'{seen}' is none of vision, codes", about="seen")
-    way: Seen = "codes" if seen == "codes" else "vision"
-    collection = _collection(data, pictures, hub, styles if planted else None)
+    way, collection = _way(seen), _collection(data, pictures, hub, styles if planted else None)
     before = begin or _codes(janus, hub)
     shelf, parts = _opened(collection, janus, way, device, hub, before=before)
     place = out or _home(hub) / "sft"
@@ -222,6 +223,12 @@ def sft(
     last = train_sft(shelf, parts, place, config, before=before, resume=resume, say=_said)
     answer = {"in": str(place), **last}
     printing.as_json(answer) if json else printing.facts(answer)
+
+
+def _way(seen: str) -> Seen:
+    if seen not in ("vision", "codes"):
+        raise PalateError("unknown_way", f"'{seen}' is none of vision, codes", about="seen")
+    return "codes" if seen == "codes" else "vision"
 
 
 @train.command("grpo")
@@ -313,17 +320,15 @@ def evaluate(
     from palate.evaluate.personalise_methods import known, known_drawers
     from palate.evaluate.personalise_planted import PlantedDesign
     from palate.personalise.opening import Networks
-    from palate.settings import home_folder, read
+    from palate.settings import home_folder
 
-    home, place = home_folder(hub), out or run_folder("personalise")
-    base = janus or read(home).personaliser
+    home, base, place = home_folder(hub), _base(janus, hub), out or run_folder("personalise")
     if data is None and not planted:
         raise PalateError("nothing_asked", "say on what to measure", hint="--data DIR, or --planted")
     with printing.progress(quiet=json) as progress:
         if data is None or planted:
-            drawers = known_drawers(drawing)
-            judged = (unseen or ["plain-look"])[0]
-            asked = PlantedDesign(people, base, judged, device, seed, choosers=(clip, dino), drawing=drawers, of=of)
+            judged, eyes, drawers = (unseen or ["plain-look"])[0], (clip, dino), known_drawers(drawing)
+            asked = PlantedDesign(people, base, judged, device, seed, choosers=eyes, drawing=drawers, of=of)
             answer = _planted(data, asked, hub, styles, place, progress)
         else:
             design = PersonaliseDesign(
@@ -334,7 +339,7 @@ def evaluate(
                 known_measures(measure),
                 known(retrieval),
                 known_drawers(drawing),
-                of,
+                of=of,
                 seed=seed,
             )
             answer = evaluate_personalise(data, design, home=home, pictures=pictures, out=place, progress=progress)
@@ -417,10 +422,15 @@ def _is_small(shelf: Shelf) -> bool:
 def _codes(base: str | None, hub: str | None) -> Path | None:
     """What `codes` trained for this network in the home."""
     from palate.personalise.drawing import trained_folder
-    from palate.settings import home_folder, read
 
-    home = home_folder(hub)
-    return trained_folder(home, base or read(home).personaliser, "codes")
+    return trained_folder(_home(hub).parent, _base(base, hub), "codes")
+
+
+def _base(name: str | None, hub: str | None) -> str:
+    from palate.personalise.drawing import janus_of
+    from palate.settings import home_folder
+
+    return janus_of(home_folder(hub), name)
 
 
 def _home(hub: str | None) -> Path:
@@ -458,11 +468,10 @@ def _opened(
     from palate.personalise.histories import split_by_time
     from palate.personalise.janus import open_janus
     from palate.personalise.shelf import Shelf
-    from palate.settings import home_folder, read
 
     parts = split_by_time(collection)
     if before is None:
-        janus = open_janus(base or read(home_folder(hub)).personaliser, device=device)
+        janus = open_janus(_base(base, hub), device=device)
         return Shelf(janus, collection, seen or "vision"), parts
     if not (before / adapters.TRAINED).is_file():
         hint = "`palate train personalise sft --data DIR` first, or name it with --from"

@@ -21,6 +21,7 @@ from palate.errors import PalateError
 from palate.evaluate import personalise_methods as methods
 from palate.evaluate.intervals import bootstrap, paired
 from palate.evaluate.personalise import RARE, SCENARIO, SIDE, collapse_of, nearly_the_same
+from palate.evaluate.personalise_hub import EXISTING, METHOD, ByHub, Draw
 from palate.evaluate.personalise_methods import (
     CHOSEN,
     DRAWING,
@@ -43,7 +44,7 @@ from palate.personalise.shelf import Shelf
 
 LENGTHS = (5, 2, 1, 0)
 FOLDS = 5
-RETRIEVED = ("retrieve-visual", f"retrieve{CHOSEN}")
+RETRIEVED = ("retrieve-visual", f"retrieve{CHOSEN}", EXISTING)
 SWAPPED = "-for-another"
 """What was shown to somebody of another taste of the same kind, judged by one's own: `-shuffled` is the difference."""
 Progress = Callable[[str, int, int], None]
@@ -121,10 +122,14 @@ def evaluate_planted(
     design: PlantedDesign,
     *,
     home: Path | None = None,
+    draw: Draw | None = None,
     out: Path | None = None,
     progress: Progress = lambda *_: None,
 ) -> Report:
-    """The share of four pictures that are of the person's taste, by method and length of history."""
+    """The share of four pictures that are of the person's taste, by method and length of history.
+
+    `draw` asks the models that the pool's pictures are of, where they are at hand.
+    """
     if design.of > SHOWN and design.judge in design.choosers:
         raise PalateError("not_unseen", "the judge may not choose what it judges", about=design.judge)
     began, notes = time.perf_counter(), list[str]()
@@ -144,7 +149,9 @@ def evaluate_planted(
         )
     whole = shop_of(planted_people(pool, people=2)[0], side)
     eyes = Eyes.opened(design, encoder, shop, whole, notes)
-    shares, shown = all_shares(classifier, shop, eyes, drawers, asked, [own[at] for at in asked], design, progress)
+    hub = ByHub.learned(known, eyes.pool, eyes.own, draw, design.of) if draw is not None and eyes.pool else None
+    tastes_asked = [own[at] for at in asked]
+    shares, shown = all_shares(classifier, shop, eyes, drawers, hub, asked, tastes_asked, design, progress)
     metrics = metrics_of(shares, own, asked, design.seed)
     metrics |= collapse(shown, eyes, shop, known, asked, design.seed)
     metrics |= accuracies(classifier, new, shop, design.seed)
@@ -171,6 +178,7 @@ def all_shares(
     shop: Shop,
     eyes: Eyes,
     drawers: Any,
+    hub: ByHub | None,
     asked: Sequence[int],
     tastes: Sequence[Taste],
     design: PlantedDesign,
@@ -180,7 +188,11 @@ def all_shares(
     shares: dict[str, dict[int, Floats]] = {}
     whole: dict[str, Shown] = {}
     for length in LENGTHS:
-        shown = all_shown(windows_of_length(shop, asked, length), shop, eyes, drawers, design, progress)
+        windows = windows_of_length(shop, asked, length)
+        shown = all_shown(windows, shop, eyes, drawers, design, progress)
+        if hub is not None:
+            progress("drawing by the hub", len(drawers), len(drawers) + 1)
+            shown |= hub.shown(windows, among(shop, eyes.judge.collection, windows), design.seed)
         for name, pictures in shown.items():
             shares.setdefault(name, {})[length] = shares_of(classifier, pictures, tastes)
         whole = shown if length == LENGTHS[0] else whole
@@ -325,8 +337,8 @@ def metrics_of(shares: Any, own: Sequence[Taste], asked: Sequence[int], seed: in
         for kind in sorted(set(kinds)):
             found[f"{name}/share-{kind}"] = bootstrap(by_length[LENGTHS[0]][kinds == kind], seed=seed)
     best = max((name for name in RETRIEVED if name in shares), key=lambda name: float(shares[name][LENGTHS[0]].mean()))
-    for name in (*DRAWING, *(f"{name}{CHOSEN}" for name in DRAWING)):
-        for other in (best, f"{name}{SWAPPED}", *DRAWING[:2], name.removesuffix(CHOSEN)):
+    for name in (METHOD, *DRAWING, *(f"{name}{CHOSEN}" for name in DRAWING)):
+        for other in (best, RETRIEVED[0], f"{name}{SWAPPED}", *DRAWING[:2], name.removesuffix(CHOSEN)):
             if name in shares and other in shares and other != name:
                 a, b = shares[name][LENGTHS[0]], shares[other][LENGTHS[0]]
                 label = "shuffled" if other.endswith(SWAPPED) else "best-retrieval" if other == best else other

@@ -11,9 +11,10 @@ from typing import Any
 
 from PIL import Image
 
+from palate import settings as settings_file
 from palate.catalogue import pictures as picture_rows
 from palate.catalogue.home import Home
-from palate.catalogue.records import Drawing, Picture, Prompt, digest
+from palate.catalogue.records import Credit, Drawing, Picture, PictureState, Prompt, digest
 from palate.encoders.places import find_folder
 from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
@@ -30,6 +31,8 @@ FOLDER = "personalise"
 KINDS = ("grpo", "sft")
 """Trained folders of a home, the one to draw with first."""
 TOOL = "palate personalise"
+HUB = "hub"
+"""In place of a Janus' name: the models of the home (`palate.personalise.from_hub`)."""
 SMALL, MOST = 100_000_000, 64
 """Weights below which four times as many pictures cost a second on a processor; and how many are drawn at most."""
 Look = Callable[[list[str]], dict[str, Path]]
@@ -48,6 +51,8 @@ class Drawn:
     warnings: tuple[str, ...] = ()
     of: int = 0
     """Pictures that were drawn, of which these fit the history best."""
+    because: tuple[str, ...] = ()
+    """What the history seems to have in common, where that decided what was drawn."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -57,6 +62,7 @@ class Drawn:
             "history": list(self.history),
             "pictures": list(self.pictures),
             "of": self.of,
+            "because": list(self.because),
             "took_s": round(self.took_s, 3),
             "warnings": list(self.warnings),
         }
@@ -102,6 +108,12 @@ def open_drawer(home: Path, base: str, *, device: str | None = None) -> tuple[Ja
     return janus, trained.kind, trained.seen
 
 
+def janus_of(home: Path, name: str | None = None) -> str:
+    """The one that was named, else the setting's; the pocket's where that says the hub's own models."""
+    base = name or settings_file.read(home).personaliser
+    return "pocket" if base == HUB else base
+
+
 def guidance_of(janus: Janus) -> float:
     """What the network's makers set, else Janus' own."""
     return float(getattr(janus.network.generation_config, "guidance_scale", None) or GUIDANCE)
@@ -125,6 +137,7 @@ def personalise(
     They are the best fitting of `of` that are drawn, as `encoder` sees them: of 0, as many as cost little
     (`drawn_of`). They are held for `errand`, which asked for them.
     """
+    require_count(max(count, of))
     began = time.perf_counter()
     janus, trained, seen = opened
     collection = own_collection(home, look, person)
@@ -147,13 +160,15 @@ def personalise(
         "of": made,
         "seed": seed,
     }
-    pictures = _kept(home, person, drawn, settings, errand or TOOL)
+    words = Prompt(f"drawn from what {person} liked")
+    made_now = [Made(as_png(picture), words, seed + place, settings) for place, picture in enumerate(drawn)]
+    pictures = kept(home, person, made_now, errand)
     return Drawn(
         person,
         janus.name,
         trained,
         tuple({"id": item.id, "words": item.words} for item in items),
-        tuple(_told(home, id, place, out) for place, id in enumerate(pictures)),
+        tuple(told(home, id, place, out) for place, id in enumerate(pictures)),
         time.perf_counter() - began,
         (*_warnings(janus.name, trained, len(items)), *unseen),
         made,
@@ -186,39 +201,38 @@ def _warnings(name: str, trained: str | None, known: int) -> list[str]:
     return said
 
 
-def _kept(home: Home, person: str, drawn: Sequence[Image.Image], settings: dict[str, Any], errand: str) -> list[str]:
-    """Blobs first, then rows, in one transaction; they credit no model, and are the person's own."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A picture that is kept, and all that makes it again."""
+
+    png: bytes
+    words: Prompt
+    seed: int
+    settings: dict[str, Any]
+    credits: tuple[Credit, ...] = ()
+
+
+def kept(home: Home, person: str, made: Sequence[Made], errand: str | None) -> list[str]:
+    """Blobs first, then rows, in one transaction; the pictures are the person's own, held for what asked for them."""
     from palate.safety.pictures import looks_degenerate
 
-    data = [as_png(picture) for picture in drawn]
-    ids = [home.blobs.put(png) for png in data]
-    words = Prompt(f"drawn from what {person} liked")
+    ids = [home.blobs.put(one.png) for one in made]
     with home.write() as connection:
-        rows = [
-            Picture(id, *picture.size, "PNG", len(png), "degenerate" if looks_degenerate(picture) else "ok", owned=True)
-            for id, picture, png in zip(ids, drawn, data, strict=True)
-        ]
-        drawings = [
-            Drawing(
-                digest("drawing", TOOL, person, str(settings), str(place)),
-                id,
-                "drawn",
-                (),
-                words,
-                int(settings["seed"]) + place,
-                settings,
-                TOOL,
-            )
-            for place, id in enumerate(ids)
-        ]
+        rows, drawings = [], []
+        for place, (id, one) in enumerate(zip(ids, made, strict=True)):
+            picture = Image.open(io.BytesIO(one.png))
+            state: PictureState = "degenerate" if looks_degenerate(picture.convert("RGB")) else "ok"
+            rows.append(Picture(id, *picture.size, "PNG", len(one.png), state, owned=True))
+            key = digest("drawing", TOOL, person, str(one.settings), str(place))
+            drawings.append(Drawing(key, id, "drawn", one.credits, one.words, one.seed, one.settings, TOOL))
         picture_rows.put(connection, rows)
         picture_rows.put_drawings(connection, drawings)
         if any(known.id == person for known in persons.listed(connection)):
-            holdings.hold(connection, person, errand, [drawing.id for drawing in drawings])
+            holdings.hold(connection, person, errand or TOOL, [drawing.id for drawing in drawings])
     return ids
 
 
-def _told(home: Home, id: str, place: int, out: Path | None) -> dict[str, Any]:
+def told(home: Home, id: str, place: int, out: Path | None) -> dict[str, Any]:
     file = home.blobs.path(id)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
