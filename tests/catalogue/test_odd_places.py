@@ -194,3 +194,37 @@ def test_a_fingerprint_is_of_every_row_to_the_bit_and_of_no_order(tmp_path: Path
     assert (same[0] == bit[0], same[1] == bit[1]) == (False, True)
     assert (same[0] == more[0], same[1] == more[1]) == (True, False)
     assert [count for count, _ in same] == [1, 1]
+
+
+def test_a_blob_and_the_way_to_it_are_synced_and_nothing_stays_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = Blobs(tmp_path / "blobs", reserve=0)
+    blobs.folder.mkdir()
+    done: dict[str, list[int]] = {"open": [], "fsync": [], "close": []}
+
+    def noting(name: str) -> None:
+        real = getattr(os, name)
+
+        def call(*given: Any) -> Any:
+            answer = real(*given)
+            done[name].append(answer if name == "open" else given[0])
+            return answer
+
+        monkeypatch.setattr(os, name, call)
+
+    for name in done:
+        noting(name)
+    path = blobs.path(blobs.put(b"abc"))
+    assert (len(done["open"]), done["fsync"], done["close"]) == (3, done["open"], done["open"])
+    monkeypatch.undo()
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    inodes = [place.stat().st_ino for place in (path, path.parent, blobs.folder)]
+    blobs.put(b"abc")
+    assert synced == inodes[1:2]  # the way to it once more: whoever put it may have been killed before
+    Blobs(blobs.folder, reserve=0).put(b"abc")
+    assert synced[1:] == inodes[1:]
+    path.unlink()
+    Blobs(blobs.folder, reserve=0).put(b"abc")
+    assert synced[3:] == [path.stat().st_ino, *inodes[1:]]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from palate.catalogue import outbox, pictures, tables, vectors
 from palate.catalogue.database import Database
@@ -132,6 +133,10 @@ def test_a_space_too_wide_for_a_graph_is_looked_at_row_by_row(new_postgres: Call
         rows = np.eye(3, WIDEST + 1, dtype=np.float32)
         wide.put(ids(3), rows, [[EVERYBODY]] * 3)
         assert wide.search(rows[2], 1) == [(ids(3)[2], 1.0)]
+        narrow = PostgresNearest(database, "narrow", DIM)
+        with database.read() as connection:
+            made = connection.execute(text("SELECT tablename FROM pg_indexes WHERE indexdef LIKE '%USING hnsw%'"))
+            assert list(made.scalars()) == [narrow._table]
 
 
 def test_a_postgres_without_the_extension_is_told_so(

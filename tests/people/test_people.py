@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, select, update
@@ -222,3 +223,20 @@ def test_what_is_somebodys_own_is_seen_by_them_alone(connection: Connection) -> 
     assert [one.id for one in holdings.drawings_seen(connection, persons.OWNER, "both")] == ["d4"]
     assert [one.id for one in holdings.drawings_seen(connection, "ada", "both")] == ["d3", "d4"]
     assert pictures.evidence(connection) == []
+
+
+def test_a_password_of_nobody_is_checked_against_a_real_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it takes as long as one of somebody."""
+    import argon2
+
+    assert secrets.nobodys_hash().startswith("$argon2id$")
+    asked = []
+
+    class Noted(argon2.PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> Any:  # noqa: A002
+            asked.append(hash)
+            return super().verify(hash, password)
+
+    monkeypatch.setattr(argon2, "PasswordHasher", Noted)
+    assert not secrets.right_password(None, PASSWORD)
+    assert asked == [secrets.nobodys_hash()]
