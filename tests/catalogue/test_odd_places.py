@@ -228,3 +228,25 @@ def test_a_blob_and_the_way_to_it_are_synced_and_nothing_stays_open(
     path.unlink()
     Blobs(blobs.folder, reserve=0).put(b"abc")
     assert synced[3:] == [path.stat().st_ino, *inodes[1:]]
+
+
+def test_whoever_begins_to_write_sweeps_what_a_killed_one_left(home: Home) -> None:
+    name = home.blobs.put(b"abc")
+    half = home.blobs.path(name).with_name(f".{name}.dead")
+    half.write_bytes(b"ab")
+    with home.read():
+        assert half.exists()
+    with home.write():
+        assert not half.exists()
+    assert list(home.blobs) == [name]
+
+
+def test_a_space_that_is_met_again_keeps_what_was_proven_of_it(home: Home) -> None:
+    spaces = [Space(name, name, 2, reads_words=True) for name in ("one", "other")]
+    with home.write() as rows:
+        for space in spaces:
+            vectors.put_space(rows, space)
+        vectors.proven_same(rows, "other", "one")
+        vectors.put_space(rows, Space("other", "renamed", 2, reads_words=True))
+        assert vectors.same_spaces(rows, "one") == ["one", "other"]
+        assert vectors.spaces(rows) == spaces
