@@ -90,6 +90,21 @@ def test_every_kind_of_fault_is_planted_where_it_says() -> None:
 
 def test_a_test_that_meets_a_line_is_among_those_that_run_and_the_slow_come_last() -> None:
     found = mutants()
-    assert found.chosen(["slow", "quick", "unknown"], {"slow": 59.0, "quick": 0.1}) == ["quick", "slow"]
-    assert found.chosen(["slow"], {"slow": 1000.0}) == ["slow"]
-    assert json.dumps(found.chosen([], {})) == "[]"
+    slow, quick, unknown, above = (
+        f"tests/{name}" for name in ("grow/slow", "grow/quick", "grow/unknown", "serve/above")
+    )
+    seconds = {slow: 59.0, quick: 0.1, above: 0.2}
+    assert found.chosen({slow, quick, unknown}, set(), seconds) == [quick, slow]
+    assert found.chosen({above, quick}, set(), seconds) == [quick, above]
+    assert found.chosen({above}, {quick, above}, seconds) == [above, quick]  # who meets the line before who does not
+    assert found.chosen({slow}, set(), {slow: 1000.0}) == [slow]
+    assert json.dumps(found.chosen(set(), set(), {})) == "[]"
+
+
+def test_a_function_is_given_its_fault_where_it_is_imported_already() -> None:
+    found = mutants()
+    path = found.ROOT / "src" / "palate" / "people" / "gate.py"
+    places = list(enumerate(found.faults(ast.parse(path.read_text()))))
+    inside = next(number for number, (_, what, _) in places if what == "left out")
+    [(name, (was, now))] = found.changed(path, inside).items()
+    assert (name, was != now, was.co_name) == ("authorize", True, "authorize")
