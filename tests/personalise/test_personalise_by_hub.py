@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,18 @@ def test_who_likes_one_thing_gets_it_by_several_hands(studio: Studio) -> None:
     words = [studio.show(picture["id"])["drawings"][0]["prompt"] for picture in drawn.pictures]
     assert all(text.endswith("circle") for text in words)
     assert len(set(words)) == 3
+
+
+def test_a_model_that_may_not_be_shown_draws_for_nobody(studio: Studio) -> None:
+    liked(studio, "una", "%", "m-black")
+    black = Model("m-black", "m-black", "pipeline", "fake://m-black", base="fake")
+    for level, hands in (("any", {"m-black"}), ("moderate", {"m-white"})):
+        with studio.home.write() as connection:
+            model_rows.put(connection, [replace(black, tags=("nsfw",))])
+        studio.config_set("safe", level)
+        assert set(studio.personalise("una", by="hub", count=3, of=12).trained.split(", ")) == hands  # type: ignore[union-attr]
+    with studio.home.write() as connection:
+        model_rows.put(connection, [black])
 
 
 def test_the_setting_names_the_hub(studio: Studio) -> None:

@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,18 @@ def test_a_turn_without_drawing_takes_milliseconds(studio: Studio) -> None:
         times.append(time.process_time() - began)
     # Of the processor's time, which neighbours do not lengthen; it only catches what is far slower.
     assert statistics.median(times) < 0.25
+
+
+def test_a_model_that_may_not_be_shown_is_nobodys_other_hand(studio: Studio) -> None:
+    with studio.home.read() as connection:
+        before = model_rows.listed(connection)
+    hidden = before[0]
+    with studio.home.write() as connection:
+        model_rows.put(connection, [replace(hidden, tags=(*hidden.tags, "nsfw"))])
+    grounds = grounds_of(studio.home, studio_space(studio), FakeEncoder())
+    assert set(grounds.drawers.ids) == {model.id for model in before} - {hidden.id}
+    studio.config_set("safe", "any")
+    assert hidden.id in grounds_of(studio.home, studio_space(studio), FakeEncoder()).drawers.ids
 
 
 def studio_space(studio: Studio) -> Any:

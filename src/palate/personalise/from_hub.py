@@ -27,6 +27,7 @@ from palate.catalogue.records import Credit, CreditRole, Model, Prompt, digest
 from palate.catalogue.vectors import Space
 from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
+from palate.find.filters import Filters
 from palate.personalise import drawing
 from palate.personalise.drawing import HUB, Look
 from palate.personalise.histories import LENGTH
@@ -161,7 +162,7 @@ def personalise(
     history = list(range(len(collection.items)))[-LENGTH:]
     items = [collection.items[at] for at in history]
     liked = encoder.encode_pictures([collection.picture(at) for at in history])
-    models, names = repertoire_models(home)
+    models, names = repertoire_models(home, settings)
     repertoire = repertoire_of(home, space_of(encoder), set(models))
     many = max(of or DRAWN, count)
     held, shown = for_history(
@@ -200,10 +201,11 @@ def warnings_of(known: int, held: Sequence[Hunch]) -> list[str]:
     return said
 
 
-def repertoire_models(home: Home) -> tuple[dict[str, Model], dict[str, str]]:
-    """Models that can draw, and every model's name."""
+def repertoire_models(home: Home, settings: Settings) -> tuple[dict[str, Model], dict[str, str]]:
+    """Models that can draw and may be shown, and every model's name."""
     able, everything = able_models(home, None)
-    return {model.id: model for model in able}, {model.id: model.name for model in everything}
+    filters = Filters(safe=settings.safe)
+    return {model.id: model for model in able if filters.passes(model)}, {model.id: model.name for model in everything}
 
 
 def repertoire_of(home: Home, space: Space, models: Set[str]) -> Repertoire:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from palate.catalogue.records import Model
 from palate.catalogue.vectors import Space
 from palate.errors import PalateError
+from palate.find.filters import Filters
 from palate.find.loading import load_specifications
 from palate.specify.orders import CANNOT_DRAW
 from palate.taste.evidence import Floats, Rows
@@ -34,14 +35,14 @@ class Drawers:
         return self.shares[self.ids.index(id)] if id in self.ids else nothing
 
 
-def drawers_in(connection: Connection, space: Space, taste: TasteSpace) -> Drawers:
-    """The models here that can draw and are specified; none where nothing is."""
+def drawers_in(connection: Connection, space: Space, taste: TasteSpace, filters: Filters) -> Drawers:
+    """The models here that can draw, may be shown and are specified; none where nothing is."""
     try:
         known, models = load_specifications(connection, space)
     except PalateError:
         return Drawers((), np.zeros((0, taste.wide)))
     shares = differences(taste.of_pictures(known.pictures), known.model_index, known.prompt_ids, len(models))
-    able = [at for at, model in enumerate(models) if can_draw(model)]
+    able = [at for at, model in enumerate(models) if can_draw(model) and filters.passes(model)]
     return Drawers(tuple(models[at].id for at in able), shares[able])
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from palate import settings as settings_file
 from palate.catalogue import choices as choice_rows
 from palate.catalogue import conversations, vectors
 from palate.catalogue.choices import Choice
 from palate.catalogue.conversations import Candidate, Conversation, Turn
 from palate.catalogue.home import Home
 from palate.errors import PalateError
+from palate.find.filters import Filters
 from palate.steer.bank import Options
 from palate.steer.drawers import Drawers, drawers_in, hands_for
 from palate.steer.learned import FILE, Learned
@@ -74,7 +76,7 @@ def grounds_of(
     learned = None if afresh else Learned.load(home.folder / FILE, space.id)
     taste = learned.taste if learned else taste_space(pictures, words)
     with home.read() as connection:
-        drawers = drawers_in(connection, space, taste)
+        drawers = drawers_in(connection, space, taste, Filters(safe=settings_file.read(home.folder).safe))
     return Grounds(space, taste, terms, taste.of_words(words), drawers, learned)
 
 
