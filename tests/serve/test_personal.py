@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 from serving_world import World
 from starlette.testclient import TestClient
 
@@ -17,6 +19,7 @@ from palate.catalogue.records import Drawing, Picture
 from palate.errors import PalateError
 from palate.people import holdings
 from palate.steer import steering
+from palate.steer.learned import FILE
 from palate.studio import Studio
 
 TASTE = "/api/v1/taste"
@@ -59,17 +62,15 @@ def test_what_steering_learned_is_taken_up_without_a_restart(world: World, monke
     for _ in range(3):
         assert client.get(TASTE).status_code == 200
     assert len(built) == 1
-    told = world.folder / "steering" / "people.json"
-    told.parent.mkdir()
-    told.write_text('{"form": "of another time", "encoder": "another"}')
+    save_file({"of": np.zeros(1)}, world.folder / FILE, metadata={"card": '{"encoder": "another"}'})
     assert client.get(TASTE).status_code == 200
     assert client.get(TASTE).status_code == 200
     assert len(built) == 2
     before = library.grounds
-    told.write_text('{"form": ')  # half written
+    (world.folder / FILE).write_bytes(b"half")
     assert library.grounds is before
     assert client.get(TASTE).status_code == 200
-    told.unlink()
+    (world.folder / FILE).unlink()
     assert library.grounds is not before
 
 

@@ -84,6 +84,9 @@ def test_without_anything_learned_it_is_greed_as_before(studio: Studio) -> None:
     assert now(studio).learned is not None
     assert Learned.load(studio.home.folder / FILE, "another encoder") is None
     assert now(studio, afresh=True).learned is None
+    (studio.home.folder / FILE).write_bytes(b"half")
+    with pytest.raises(PalateError, match="is damaged"):
+        now(studio)
     (studio.home.folder / FILE).unlink()
     assert now(studio).learned is None
 

@@ -196,10 +196,10 @@ class Library:
             return kept[1]
         try:
             made = self._grounds()
-        except (OSError, ValueError, KeyError):
+        except PalateError:
             if kept is None:
                 raise
-            return kept[1]  # it is being written just now
+            return kept[1]  # what was learned before is better than nothing
         self.tasted["grounds"] = (mark, made)
         return made
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from palate.errors import PalateError
 from palate.steer.simulating import Known
 from palate.steer.value import Value
 from palate.taste.space import TasteSpace
@@ -61,8 +62,12 @@ class Learned:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Card and arrays of one opening, so that they belong together."""
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, "np") as file:
-        card: dict[str, Any] = json.loads(file.metadata()["card"])
-        return card, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    try:
+        with safe_open(path, "np") as file:
+            card: dict[str, Any] = json.loads(file.metadata()["card"])
+            return card, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        hint = "`palate train steering` makes it anew; without it steering goes by each person's own taste"
+        raise PalateError("steering_unreadable", "what was learned is damaged", about=path.name, hint=hint) from error
