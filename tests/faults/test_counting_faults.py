@@ -108,3 +108,13 @@ def test_a_function_is_given_its_fault_where_it_is_imported_already() -> None:
     inside = next(number for number, (_, what, _) in places if what == "left out")
     [(name, (was, now))] = found.changed(path, inside).items()
     assert (name, was != now, was.co_name) == ("authorize", True, "authorize")
+
+
+def test_nothing_is_planted_where_coverage_is_told_not_to_look() -> None:
+    found, path = mutants(), Path(__file__).parents[2] / "src" / "palate" / "catalogue" / "lock.py"
+    lines = [line for line, _, _ in found.faults(ast.parse(path.read_text()))]
+    kept = {lines[number] for number in found.places_in(path)}
+    told = path.read_text().splitlines()
+    windows = next(at for at, text in enumerate(told, 1) if text.startswith("def _try_lock_windows"))
+    assert max(lines) > windows > max(kept)
+    assert len(kept) > 10
