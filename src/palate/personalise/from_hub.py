@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from palate.catalogue.vectors import Space
 from palate.encoders.protocol import Encoder
 from palate.errors import PalateError
 from palate.find.filters import Filters
+from palate.generators.opening import drawn_in_one_go
 from palate.personalise import drawing
 from palate.personalise.drawing import HUB, Look
 from palate.personalise.histories import LENGTH
@@ -40,13 +41,12 @@ from palate.specify import orders
 from palate.specify.again import at_hand
 from palate.specify.encoding import space_of
 from palate.specify.executors import Batch, draw_batch
-from palate.specify.ordering import able_models, wanted_settings
+from palate.specify.ordering import able_models, wanted_settings, with_full_hashes
 
 DRAWN = 32
-"""Pictures that are drawn for a person, of which the best few are shown."""
+"""Pictures that are drawn for a person, of which the best few are shown, where several come at once."""
 HANDS = 4
 """Models that draw for one person, where it is not they who matter."""
-AT_ONCE = 16
 MOST, COLOURED = 20_000, 300
 """Pictures that are learned from, and of these whose colours are measured."""
 STYLE, TOPIC, COLOUR = "style", "topic", "colour"
@@ -162,9 +162,10 @@ def personalise(
     history = list(range(len(collection.items)))[-LENGTH:]
     items = [collection.items[at] for at in history]
     liked = encoder.encode_pictures([collection.picture(at) for at in history])
-    models, names = repertoire_models(home, settings)
+    models, everything = repertoire_models(home, settings)
+    names = {model.id: model.name for model in everything}
     repertoire = repertoire_of(home, space_of(encoder), set(models))
-    many = max(of or DRAWN, count)
+    many = max(of or (DRAWN if draws_quickly(models.values(), everything, settings.device) else count), count)
     held, shown = for_history(
         repertoire, liked, encoder.encode_pictures, hand_of(home, settings), count=count, of=many, seed=seed
     )
@@ -201,11 +202,16 @@ def warnings_of(known: int, held: Sequence[Hunch]) -> list[str]:
     return said
 
 
-def repertoire_models(home: Home, settings: Settings) -> tuple[dict[str, Model], dict[str, str]]:
-    """Models that can draw and may be shown, and every model's name."""
+def repertoire_models(home: Home, settings: Settings) -> tuple[dict[str, Model], list[Model]]:
+    """Models that can draw, whose base is here, and that may be shown; and every model."""
     able, everything = able_models(home, None)
     filters = Filters(safe=settings.safe)
-    return {model.id: model for model in able if filters.passes(model)}, {model.id: model.name for model in everything}
+    found = {}
+    for model in able:
+        with suppress(PalateError):
+            orders.base_of(model, everything)
+            found[model.id] = model
+    return {id: model for id, model in found.items() if filters.passes(model)}, everything
 
 
 def repertoire_of(home: Home, space: Space, models: Set[str]) -> Repertoire:
@@ -246,11 +252,22 @@ def colours_of(home: Home, ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def draws_quickly(models: Iterable[Model], everything: Sequence[Model], device: str) -> bool:
+    """Whether whichever draws, several come at once: small networks, and larger ones on a GPU."""
+    return all(drawn_in_one_go(model, orders.base_of(model, everything), device) > 1 for model in models)
+
+
 def hand_of(home: Home, settings: Settings) -> Callable[[Sequence[Wish]], list[bytes]]:
-    """Draws wishes with the models of a home, as PNG bytes in their order."""
+    """Draws wishes with the models of a home, whose files are as they were, as PNG bytes in the wishes' order."""
     with home.read() as connection:
         models = {model.id: model for model in model_rows.listed(connection)}
-    return lambda wanted: drawn_by_hub(models, settings, wanted)
+
+    def draw(wanted: Sequence[Wish]) -> list[bytes]:
+        asked = [models[id] for id in dict.fromkeys(wish.model for wish in wanted) if id in models]
+        models.update({model.id: model for model in with_full_hashes(home, asked)})
+        return drawn_by_hub(models, settings, wanted)
+
+    return draw
 
 
 def drawn_by_hub(models: Mapping[str, Model], settings: Settings, wanted: Sequence[Wish]) -> list[bytes]:
@@ -264,8 +281,9 @@ def drawn_by_hub(models: Mapping[str, Model], settings: Settings, wanted: Sequen
         if model is None:
             raise PalateError("unknown_model", "it is no model of this hub", about=id)
         base = orders.base_of(model, list(models.values()))
-        for start in range(0, len(places), AT_ONCE):
-            part = places[start : start + AT_ONCE]
+        at_once = drawn_in_one_go(model, base, settings.device)
+        for start in range(0, len(places), at_once):
+            part = places[start : start + at_once]
             tasks = tuple(
                 orders.task_for(model, base, Prompt(wanted[at].words), wanted[at].seed, wanted_settings(settings))
                 for at in part

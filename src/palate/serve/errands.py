@@ -159,7 +159,8 @@ class Errands:
         told = self._told.of(errand.id)
         if errand.state in ENDED:
             told.events = told.events or self._retold(errand)
-            seen = min(seen, len(told.events) - 1)  # who heard more of an earlier telling hears how it ended
+            if told.ended:  # who heard more of an earlier telling hears how it ended
+                seen = min(seen, len(told.events) - 1)
         return told.since(seen)
 
     def _retold(self, errand: Errand) -> list[Event]:

@@ -271,7 +271,7 @@ class Library:
 
 
 def _mark_of_learned(home: Home) -> object:
-    """Changes when what was learned of people and of a slate's value does: its last file is replaced."""
+    """Changes when what was learned of people and of a slate's value does: the file is replaced."""
     from palate.steer.learned import FILE
 
     try:

@@ -8,8 +8,7 @@ from typing import Any
 EVENTS_KEPT = 2000
 TOLD_KEPT = 500
 """Of how many errands it is remembered what they told; what an older one drew, and how it ended, its rows say."""
-
-
+ENDS = ("done", "failed")
 Event = tuple[str, dict[str, Any]]
 """Its name, and what is said of it."""
 
@@ -27,6 +26,10 @@ class Telling:
         if name == "progress" and self.events and self.events[-1][0] == "progress" and len(self.events) > EVENTS_KEPT:
             return
         self.events.append((name, said))
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.events) and self.events[-1][0] in ENDS
 
     def since(self, seen: int) -> list[tuple[int, str, dict[str, Any]]]:
         """What was told after the first `seen`, numbered from one."""
