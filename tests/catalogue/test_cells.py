@@ -87,6 +87,19 @@ def test_only_what_is_allowed_is_answered_and_the_best_of_it() -> None:
     assert index.search(q, 10, weights=w, allowed=none)[0].shape == (len(q), 0)
 
 
+def test_so_few_that_are_allowed_are_all_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit as well: with no doubt and one cell looked into, most would be dismissed."""
+    vectors, bias = styles(2000)
+    q, w = questions(vectors, 8)
+    index = CellIndex.build(vectors, bias, config=CellConfig(cells=100, leading=5, first=1, trailing_doubt=0.0))
+    allowed = np.arange(2000) % 2 == 0
+    truth, _ = exact_search(vectors[allowed], bias[allowed], q, w, 3)
+    for few, exact in ((1000, True), (999, False)):
+        monkeypatch.setattr(cells, "FEW", few)
+        found, _ = index.search(q, 3, weights=w, doubt=0.0, allowed=allowed[index.position])
+        assert bool((found == np.flatnonzero(allowed)[truth]).all()) is exact
+
+
 def test_what_is_kept_in_a_folder_answers_the_same(tmp_path: Path) -> None:
     vectors, bias = styles(3000)
     q, w = questions(vectors)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,6 +18,26 @@ def test_inner_product_and_weighted_bias_by_hand() -> None:
     positions, scores = index.search([[1.0, 0.0]], 3, weights=[2.0])
     assert [index.ids[at] for at in positions[0]] == ["c", "b", "a"]
     assert scores[0].tolist() == [3.0, 1.0, -2.0]
+
+
+def test_a_graph_is_asked_for_forty_at_least_and_for_no_more_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = np.random.default_rng(0).standard_normal((50, 6))
+    for count, top, wanted in ((50, 3, 40), (50, 45, 45), (20, 3, 20)):
+        index = VectorIndex.build([str(i) for i in range(count)], rows[:count], exact=False)
+        graph, asked = index.graph, list[int]()
+        assert graph is not None
+
+        class Noticed:
+            ndim = graph.ndim
+            expansion_search = 0
+
+            def search(self, rows: object, count: int, graph: Any = graph, asked: list[int] = asked) -> Any:
+                asked.append(count)
+                return graph.search(rows, count)
+
+        noticed = replace(index, graph=Noticed())
+        assert noticed.search(rows[:1], top)[0].shape == (1, top)
+        assert asked == [wanted]
 
 
 def test_asking_for_more_than_there_is_gives_all() -> None:

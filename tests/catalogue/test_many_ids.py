@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, event, func, select
 
 from palate.catalogue import models, outbox, pictures, tables, vectors
+from palate.catalogue.database import in_parts
 from palate.catalogue.home import Home
 from palate.catalogue.nearest import EVERYBODY, Exact
 from palate.catalogue.records import Credit, Drawing, Model, Picture, Prompt
@@ -61,6 +62,28 @@ def home(made_once: Path, tmp_path: Path) -> Iterator[Home]:
 def rows(home: Home) -> Iterator[Connection]:
     with home.read() as connection:
         yield connection
+
+
+@contextmanager
+def named(rows: Connection) -> Iterator[list[int]]:
+    """How many values each statement was given."""
+    found: list[int] = []
+
+    def notice(_connection: object, _cursor: object, _said: str, given: tuple[object, ...], *_: object) -> None:
+        found.append(len(given))
+
+    event.listen(rows, "before_cursor_execute", notice)
+    yield found
+    event.remove(rows, "before_cursor_execute", notice)
+
+
+def test_a_statement_names_nine_hundred(rows: Connection) -> None:
+    assert [len(some) for some in in_parts(ids("m"))] == [900, 900, 50]
+    assert [len(some) for some in in_parts(ids("m")[:900])] == [900]
+    with named(rows) as given:
+        models.listed(rows, ids("m"))
+        pictures.of_drawings(rows, ids("d"))
+    assert given == [900, 900, 50] * 2
 
 
 def test_models_and_their_evidence(rows: Connection) -> None:

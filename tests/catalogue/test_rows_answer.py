@@ -59,6 +59,7 @@ def test_what_is_said_during_a_pause_counts_never() -> None:
     said = chosen("like a", "pause", "like b", "pick a c 1", "resume", "like d")
     assert kept(said) == [1, 6]
     assert [choices.is_paused(said[:until]) for until in range(7)] == [False, False, True, True, True, False, False]
+    assert choices.is_paused(chosen("pause", "resume", "pause"))
     assert kept(chosen("pick a c 1", "pause", "pick b c 1", "resume")) == [1]
     assert kept(chosen("pick a c 1", "pause", "undo a c 1", "resume")) == []  # whoever takes back takes back
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from palate.catalogue import choices, models, pictures, tables, vectors
+from palate.catalogue import choices, database, models, pictures, tables, vectors
 from palate.catalogue.blobs import Blobs, content_id
 from palate.catalogue.choices import Choice
 from palate.catalogue.database import wal_is_safe
@@ -315,6 +319,46 @@ def test_every_commit_is_synced(home: Home) -> None:
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
+def test_every_connection_is_told_how_to_keep_what_it_was_given() -> None:
+    """Each of them, whatever this SQLite's own defaults are."""
+
+    class Raw:
+        isolation_level: str | None = "DEFERRED"
+        said: ClassVar[list[str]] = []
+
+        def cursor(self) -> Any:
+            return SimpleNamespace(execute=self.said.append, close=lambda: None)
+
+    raw = Raw()
+    database._prepare(raw, None)
+    assert raw.isolation_level is None
+    assert [said for said in raw.said if "journal_mode" not in said] == [
+        "PRAGMA busy_timeout = 30000",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",
+        "PRAGMA case_sensitive_like = ON",
+        "PRAGMA cache_size = -65536",
+    ]
+
+
+def test_a_write_is_under_the_writers_lock_unless_it_says_otherwise(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[bool] = []
+
+    @contextmanager
+    def write(*, person: str | None, beside: bool) -> Iterator[None]:
+        said.append(beside)
+        yield
+
+    with home.writing():
+        monkeypatch.setattr(home.database, "write", write)
+        with home.write(), home.write(beside=True):
+            pass
+    assert said == [False, True]
+
+
 def test_a_blob_is_named_by_its_content_and_stored_once(tmp_path: Path) -> None:
     blobs = Blobs(tmp_path)
     name = blobs.put(b"abc")
@@ -363,6 +407,17 @@ def test_every_failing_step_of_a_blob_is_reported_and_leaves_no_blob(
     assert caught.value.code == code
     assert list(blobs) == []
     assert blobs.put(b"abc") == content_id(b"abc")
+
+
+@pytest.mark.parametrize(("more", "fits"), [(0, True), (-1, False)])
+def test_sixty_four_mebibytes_stay_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, fits: bool) -> None:
+    free = 64 * 1024 * 1024 + 3 + more
+    monkeypatch.setattr(os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=free, f_frsize=1))
+    if fits:
+        assert Blobs(tmp_path).put(b"abc") == content_id(b"abc")
+    else:
+        with pytest.raises(PalateError, match=f"67108864 kept free, {free} are left"):
+            Blobs(tmp_path).put(b"abc")
 
 
 def test_a_nearly_full_disk_is_refused_before_it_is_full(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from palate.catalogue import outbox, pictures, tables, vectors
 from palate.catalogue.database import Database
@@ -25,6 +26,7 @@ from palate.people import holdings, persons
 from palate.settings import Settings
 
 DIM = 16
+CANDIDATES = 200
 SPACE = Space("clip", "a-clip", DIM, reads_words=True)
 
 
@@ -168,6 +170,75 @@ class Served:
 
     def create_payload_index(self, name: str, field: str, kind: Any) -> None:
         self.made.append(("filter", name, field, kind.value))
+
+    def upsert(self, name: str, points: list[Any], *, wait: bool) -> None:
+        self.made.append(("points", name, len(points), wait))
+
+    def delete(self, name: str, chosen: Any, *, wait: bool) -> None:
+        self.made.append(("gone", name, len(chosen.points), wait))
+
+    def count(self, name: str, *, exact: bool) -> Any:
+        self.made.append(("counted", name, exact))
+        return SimpleNamespace(count=7)
+
+    def query_points(self, name: str, asked: list[float], *, query_filter: Any, limit: int, search_params: Any) -> Any:
+        self.made.append(("asked", name, limit, search_params.hnsw_ef))
+        return SimpleNamespace(points=[])
+
+
+def test_a_qdrant_that_is_a_server_has_what_it_was_given_before_it_is_asked() -> None:
+    """It answers once it holds them, five hundred at a time; its count is no estimate; a search weighs many."""
+    pytest.importorskip("qdrant_client")
+    from palate.catalogue.nearest_qdrant import QdrantNearest
+
+    client = Served()
+    index = QdrantNearest(client, "clip", DIM)
+    client.made.clear()
+    index.put(ids(501), units(501), [[EVERYBODY]] * 501)
+    index.remove(ids(2))
+    assert len(index) == 7
+    for top in (3, 1000):
+        assert index.search(units(1)[0], top) == []
+    assert [(what, *how) for what, _, *how in client.made] == [
+        ("points", 500, True),
+        ("points", 1, True),
+        ("gone", 2, True),
+        ("counted", True),
+        ("asked", 3, CANDIDATES),
+        ("asked", 1000, 1000),
+    ]
+
+
+def test_a_postgres_weighs_many_and_goes_on_until_enough_may_be_seen(new_postgres: Callable[..., str]) -> None:
+    from palate.catalogue.nearest_postgres import PostgresNearest
+
+    said: list[str] = []
+    database = Database.at(new_postgres())
+    database.migrate()
+    with closing(database):
+        index = PostgresNearest(database, "clip", DIM)
+        index.put(ids(3), units(3), [[EVERYBODY]] * 3)
+
+        def notice(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            said.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", notice)
+        for top in (2, 500, 5000):
+            assert len(index.search(units(1)[0], top)) == min(top, 3)
+        event.remove(Engine, "before_cursor_execute", notice)
+    how = [statement.split("hnsw.")[1] for statement in said if "hnsw." in statement]
+    strict = "iterative_scan = strict_order"
+    assert how == [f"ef_search = {CANDIDATES}", strict, "ef_search = 500", strict, "ef_search = 1000", strict]
+
+
+def test_so_few_of_one_owner_are_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the limit as well: by the graph the two that are not seen could come first."""
+    monkeypatch.setattr(Graph, "FEW", 3)
+    index = Graph(DIM)
+    rows = units(5)
+    index.put(ids(5), rows, [["ada"]] * 3 + [["bob"]] * 2)
+    monkeypatch.setattr(Graph, "_nearest", lambda *_: pytest.fail("asked the graph"))
+    assert len(index.search(rows[4], 2, owners=["ada"])) == 2
 
 
 def test_a_qdrant_that_is_a_server_is_asked_once_for_a_filter_by_owner() -> None:

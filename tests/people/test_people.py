@@ -134,6 +134,23 @@ def test_the_last_owner_who_is_erased_keeps_an_empty_account(tmp_path: Path) -> 
         assert list(home.uploads.iterdir()) == []
 
 
+def test_the_account_that_a_home_began_with_stays_and_so_does_an_only_owners(tmp_path: Path) -> None:
+    with closing(Home.create(tmp_path / "home")) as home:
+        with home.write() as rows:
+            persons.ensure_owner(rows)
+            persons.make(rows, "ada", "owner", None, id="ada")
+        erasing.erase(home, persons.OWNER)  # though there is another owner
+        with home.write() as rows:
+            assert {person.id for person in persons.listed(rows)} == {persons.OWNER, "ada"}
+            rows.execute(update(tables.persons).where(tables.persons.c.id == persons.OWNER).values(role="member"))
+        erasing.erase(home, "ada")  # though it is not the one that the home began with
+        with home.read() as rows:
+            assert {person.id for person in persons.listed(rows)} == {persons.OWNER, "ada"}
+        erasing.erase(home, persons.OWNER)  # who is no owner any more
+        with home.read() as rows:
+            assert [person.id for person in persons.listed(rows)] == ["ada"]
+
+
 def test_of_two_owners_the_second_is_erased_whole(tmp_path: Path) -> None:
     with closing(Home.create(tmp_path / "home")) as home:
         with home.write() as rows:

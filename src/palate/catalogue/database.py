@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -37,8 +37,12 @@ from palate.catalogue import postgres
 from palate.catalogue.migrations import STEPS, migrate, version_of
 from palate.errors import PalateError
 
+One = TypeVar("One")
+
 WRITES = "palate_writes"
 ROWS_A_STATEMENT = 500
+IDS_A_STATEMENT = 900
+"""Every SQLite takes 999 values in a statement; some are left for what else it asks."""
 OF_DRAWING = frozenset(
     (
         "jobs",
@@ -241,6 +245,12 @@ def _in_plain_words() -> Iterator[None]:
                 "storage_corrupt", "the database is damaged", hint="run `palate check`; restore a backup if it says so"
             ) from error
         raise
+
+
+def in_parts(ids: Sequence[One]) -> Iterator[Sequence[One]]:
+    """As many at a time as one statement may name."""
+    for start in range(0, len(ids), IDS_A_STATEMENT):
+        yield ids[start : start + IDS_A_STATEMENT]
 
 
 def upsert(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select
 
 from palate.catalogue import tables
-
-IDS_A_QUERY = 900
+from palate.catalogue.database import in_parts
 
 
 def forget_drawn_by(connection: Connection, tool: str) -> None:
@@ -17,8 +16,9 @@ def forget_drawn_by(connection: Connection, tool: str) -> None:
     connection.execute(delete(tables.credits).where(tables.credits.c.drawing_id.in_(own)))
     ids = list(connection.execute(select(drawings.picture_id).where(drawings.tool == tool).distinct()).scalars())
     connection.execute(delete(tables.drawings).where(drawings.tool == tool))
-    for start in range(0, len(ids), IDS_A_QUERY):
-        part = pictures.id.in_(ids[start : start + IDS_A_QUERY])
-        gone = select(pictures.id).where(part, pictures.state == "vector only", pictures.id.not_in(shown))
+    for some in in_parts(ids):
+        gone = select(pictures.id).where(
+            pictures.id.in_(some), pictures.state == "vector only", pictures.id.not_in(shown)
+        )
         connection.execute(delete(tables.vectors).where(vectors.kind == "picture", vectors.thing_id.in_(gone)))
         connection.execute(delete(tables.pictures).where(pictures.id.in_(gone)))

@@ -9,12 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from palate.catalogue import tables
-from palate.catalogue.database import upsert
+from palate.catalogue.database import in_parts, upsert
 from palate.catalogue.records import Model, ModelState
 from palate.errors import PalateError
 
 SHORTEST_PREFIX = 4
-IDS_A_QUERY = 900
 
 
 def _to_row(model: Model) -> dict[str, Any]:
@@ -43,9 +42,8 @@ def listed(connection: Connection, among: Sequence[str] | None = None) -> list[M
     if among is None:
         return [_from_row(row) for row in connection.execute(query)]
     found: list[Model] = []
-    for start in range(0, len(among), IDS_A_QUERY):
-        part = query.where(columns.id.in_(among[start : start + IDS_A_QUERY]))
-        found += [_from_row(row) for row in connection.execute(part)]
+    for some in in_parts(among):
+        found += [_from_row(row) for row in connection.execute(query.where(columns.id.in_(some)))]
     return sorted(found, key=lambda model: (model.name, model.id))
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, insert, select, text
 
 from palate.catalogue import postgres, tables
-from palate.catalogue.database import Database, upsert
+from palate.catalogue.database import Database, in_parts, upsert
 from palate.catalogue.nearest import EVERYBODY, Nearest
-from palate.catalogue.vectors import IDS_A_QUERY, Space, load, same_spaces
+from palate.catalogue.vectors import Space, load, same_spaces
 
 LINES = 2000
 """Changes that are fed at a time."""
@@ -122,20 +122,19 @@ def feed(database: Database, space: Space, index: Nearest, *, lines: int | None 
 
 def _forget(database: Database, sequences: Sequence[int]) -> None:
     with database.write(beside=True) as connection:
-        for start in range(0, len(sequences), IDS_A_QUERY):
-            part = tables.outbox.c.sequence.in_(sequences[start : start + IDS_A_QUERY])
-            connection.execute(delete(tables.outbox).where(part))
+        for some in in_parts(sequences):
+            connection.execute(delete(tables.outbox).where(tables.outbox.c.sequence.in_(some)))
 
 
 def owners_of(connection: Connection, ids: Sequence[str]) -> list[list[str]]:
     """Whose each picture is: everybody's if one of its drawings is nobody's own, or it has none; else its holders'."""
     drawings, held = tables.drawings.c, tables.holdings.c
     found: dict[str, set[str]] = {}
-    for start in range(0, len(ids), IDS_A_QUERY):
+    for some in in_parts(ids):
         query = (
             select(drawings.picture_id, held.person_id)
             .outerjoin(tables.holdings, held.drawing_id == drawings.id)
-            .where(drawings.picture_id.in_(ids[start : start + IDS_A_QUERY]))
+            .where(drawings.picture_id.in_(some))
         )
         for picture, person in connection.execute(query):
             found.setdefault(picture, set()).add(EVERYBODY if person is None else person)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, case, delete, func, select, update
 
 from palate.catalogue import tables
-from palate.catalogue.database import upsert
+from palate.catalogue.database import in_parts, upsert
 from palate.catalogue.records import Credit, Drawing, FileSeen, Picture, PictureState, Prompt
 from palate.errors import PalateError
 
@@ -206,9 +206,8 @@ def evidence(connection: Connection, models: Sequence[str] | None = None) -> lis
     if models is None:
         return [Evidence(*row) for row in connection.execute(query)]
     found: list[Evidence] = []
-    for start in range(0, len(models), 900):
-        part = credits.model_id.in_(models[start : start + 900])
-        found += [Evidence(*row) for row in connection.execute(query.where(part))]
+    for some in in_parts(models):
+        found += [Evidence(*row) for row in connection.execute(query.where(credits.model_id.in_(some)))]
     return found
 
 
@@ -216,8 +215,8 @@ def models_of(connection: Connection, pictures: Sequence[str]) -> set[str]:
     """The models that some pictures credit, whoever holds them."""
     columns, found = tables.credits.c, set[str]()
     query = select(columns.model_id).join(tables.drawings, tables.drawings.c.id == columns.drawing_id).distinct()
-    for start in range(0, len(pictures), 900):
-        of = tables.drawings.c.picture_id.in_(pictures[start : start + 900])
+    for some in in_parts(pictures):
+        of = tables.drawings.c.picture_id.in_(some)
         found |= set(connection.execute(query.where(of, columns.model_id.is_not(None))).scalars())
     return found
 
@@ -334,8 +333,8 @@ def of_drawings(connection: Connection, ids: Sequence[str]) -> dict[str, str]:
     """Drawing id to picture id, of those that were drawn."""
     columns = tables.drawings.c
     found: dict[str, str] = {}
-    for start in range(0, len(ids), 900):
-        query = select(columns.id, columns.picture_id).where(columns.id.in_(ids[start : start + 900]))
+    for some in in_parts(ids):
+        query = select(columns.id, columns.picture_id).where(columns.id.in_(some))
         found.update((row[0], row[1]) for row in connection.execute(query))
     return found
 

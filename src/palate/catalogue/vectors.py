@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, case, func, select, update
 
 from palate.catalogue import tables
-from palate.catalogue.database import upsert
+from palate.catalogue.database import in_parts, upsert
 from palate.errors import PalateError
 
 VectorKind = Literal["picture", "prompt"]
 NORM_TOLERANCE = 1e-3
-IDS_A_QUERY = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +102,8 @@ def load(
             (row.thing_id, row.data) for row in connection.execute(query.order_by(columns.thing_id, *own_last))
         )
     else:
-        for start in range(0, len(ids), IDS_A_QUERY):
-            part = query.where(columns.thing_id.in_(ids[start : start + IDS_A_QUERY])).order_by(*own_last)
+        for some in in_parts(ids):
+            part = query.where(columns.thing_id.in_(some)).order_by(*own_last)
             found.update((row.thing_id, row.data) for row in connection.execute(part))
     order = list(found) if ids is None else [id for id in ids if id in found]
     raw = b"".join(found[id] for id in order)

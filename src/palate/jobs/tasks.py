@@ -12,14 +12,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, func, or_, select, update
 
 from palate.catalogue import postgres, tables
-from palate.catalogue.database import now, upsert
+from palate.catalogue.database import in_parts, now, upsert
 from palate.catalogue.records import canonical, digest
 
 TaskState = Literal["planned", "leased", "done", "failed", "parked", "cancelled", "unknown_outcome"]
 
 ATTEMPTS = 3
 LEASE_SECONDS = 600.0
-KEYS_A_STATEMENT = 900
 
 
 class LeaseLostError(Exception):
@@ -69,8 +68,7 @@ def plan(connection: Connection, kind: str, specification: Mapping[str, Any], wo
     ]
     upsert(connection, tables.tasks, rows, keep=True)
     columns = tables.tasks.c
-    for start in range(0, len(work), KEYS_A_STATEMENT):
-        keys = [task.key for task in work[start : start + KEYS_A_STATEMENT]]
+    for keys in in_parts([task.key for task in work]):
         connection.execute(
             update(tables.tasks).where(columns.key.in_(keys), columns.state != "done").values(job_id=job)
         )

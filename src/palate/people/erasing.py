@@ -15,11 +15,10 @@ from sqlalchemy import Connection, Table, delete, select
 
 from palate.catalogue import choices as choice_rows
 from palate.catalogue import conversations, tables
+from palate.catalogue.database import in_parts
 from palate.catalogue.home import Home
 from palate.people import entering, holdings, persons, talks
 from palate.people.persons import OWNER
-
-IDS_A_STATEMENT = 900
 
 
 def export(home: Home, person: str) -> Path:
@@ -129,12 +128,12 @@ def _forget_drawings(connection: Connection, person: str) -> list[str]:
 def _of(connection: Connection, ids: Sequence[str]) -> list[Any]:
     columns = tables.drawings.c
     found: list[Any] = []
-    for start in range(0, len(ids), IDS_A_STATEMENT):
-        part = columns.id.in_(ids[start : start + IDS_A_STATEMENT])
-        found += connection.execute(select(columns.id, columns.picture_id, columns.prompt_id).where(part)).all()
+    query = select(columns.id, columns.picture_id, columns.prompt_id)
+    for some in in_parts(ids):
+        found += connection.execute(query.where(columns.id.in_(some))).all()
     return found
 
 
 def _delete(connection: Connection, table: Table, column: str, ids: Sequence[str]) -> None:
-    for start in range(0, len(ids), IDS_A_STATEMENT):
-        connection.execute(delete(table).where(table.c[column].in_(ids[start : start + IDS_A_STATEMENT])))
+    for some in in_parts(ids):
+        connection.execute(delete(table).where(table.c[column].in_(some)))
