@@ -22,7 +22,7 @@ from palate.evaluate.personalise import (
     people_first,
     somebody_elses,
 )
-from palate.evaluate.personalise_methods import SHOWN, shop_of
+from palate.evaluate.personalise_methods import SHOWN, known_drawers, shop_of
 from palate.metrics.likeness import sharpness
 from palate.personalise.histories import Collection, Window, split_by_time
 from palate.personalise.janus import open_janus
@@ -50,7 +50,10 @@ def test_every_method_is_measured_alike_and_leaves_a_run(collection: Collection,
     parts = split_by_time(collection, length=3)
     train_sft(opened, parts, tmp_path / "home" / "personalise" / "sft", SftConfig(batch=8, most=2, watched=0))
     networks = Networks(clip, str(tmp_path / "nowhere"), "none", device="cpu")
-    design = PersonaliseDesign(10, janus, networks, retrieval=("popularity", "itemknn", "sasrec"), of=6, length=3)
+    drawing = known_drawers([*methods.DRAWING, f"elsewhere={tmp_path / 'home' / 'personalise' / 'sft'}"])
+    design = PersonaliseDesign(
+        10, janus, networks, retrieval=("popularity", "itemknn", "sasrec"), drawing=drawing, of=6, length=3
+    )
     report = evaluate_personalise(data, design, home=tmp_path / "home", out=tmp_path / "run")
     shown = {"retrieve-popularity", "retrieve-sasrec", "retrieve-visual", "random", "pixel-mean", "copy-history"}
     for name in (*shown, "untrained", "sft", "ceiling"):
@@ -72,6 +75,9 @@ def test_every_method_is_measured_alike_and_leaves_a_run(collection: Collection,
         assert name in report.metrics
     for name in ("sft-best-retrieval", "sft-chosen", "sft-chosen-sft", "sft-chosen-best-retrieval", "retrieve-chosen"):
         assert f"{name}/{UNSEEN}" in report.metrics
+    assert report.metrics[f"elsewhere-sft/{UNSEEN}"].value == 0.0
+    assert report.metrics["elsewhere-chosen/cis-history"] == report.metrics["sft-chosen/cis-history"]
+    assert report.metrics["elsewhere/losses"] == report.metrics["sft/losses"]
     said = " ".join(row["why"] for row in report.tables["not measured"])
     assert "dis-target is not measured" in said
     assert "grpo is not measured" in said
@@ -107,6 +113,15 @@ def test_an_unknown_measure_is_named() -> None:
     assert "cis-history" in known_measures(None)
     with pytest.raises(PalateError, match="no measure 'beauty'"):
         known_measures(["beauty"])
+
+
+def test_what_draws_is_named_and_folders_from_elsewhere_have_names_of_their_own() -> None:
+    assert known_drawers(None) == ("untrained", "sft", "grpo")
+    assert known_drawers(["hub2=/a", "sft", "untrained"]) == ("untrained", "sft", "hub2=/a")
+    assert known_drawers(["posters=/a=b"]) == ("posters=/a=b",)
+    for wrong in ("nobody", "sft=/a", "random=/a", "=/a", "two-words=/a"):
+        with pytest.raises(PalateError, match="draws nothing"):
+            known_drawers([wrong])
 
 
 # -- what methods show ------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ Measured = Annotated[
 ]
 Drawing = Annotated[
     list[str] | None,
-    typer.Option("--drawing", help="Only this of untrained, sft, grpo; may be repeated, all by default."),
+    typer.Option("--drawing", help="Only this of untrained, sft, grpo, or NAME=FOLDER of another; may be repeated."),
 ]
 Of = Annotated[int, typer.Option("--of", min=4, help="Pictures of which those that fit the history best are chosen.")]
 Begun = Annotated[

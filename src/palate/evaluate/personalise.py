@@ -82,6 +82,8 @@ class Answers:
     scores: dict[str, dict[str, Floats]] = field(default_factory=dict)
     seen: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """In the first space that no reward used: (windows, 4, d)."""
+    drawing: tuple[str, ...] = ()
+    """Those of them that draw, the home's before what was trained elsewhere."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -168,7 +170,7 @@ def show_all(
     answers.shown["random"] = shop.pictures(methods.random_items(shop, windows, design.seed))
     answers.shown["pixel-mean"] = methods.pixel_means(shop, windows)
     answers.shown["copy-history"] = shop.pictures(methods.copied(windows))
-    choosers = choosers_of(cabinet, design, answers.notes)
+    choosers, answers.drawing = choosers_of(cabinet, design, answers.notes), tuple(drawers)
     if choosers:
         answers.shown[f"retrieve{CHOSEN}"] = shop.pictures(methods.existing_chosen(choosers, windows))
     for place, (name, (janus, seen)) in enumerate(drawers.items()):
@@ -178,7 +180,8 @@ def show_all(
         if choosers:
             answers.shown[f"{name}{CHOSEN}"] = methods.chosen(made, choosers, windows)
     if drawers:  # by the latest of them: its codes may have been taught to hold such pictures
-        answers.shown["ceiling"] = methods.ceiling([*drawers.values()][-1][0], shop, windows)
+        own = [name for name in drawers if name in DRAWING] or [*drawers]
+        answers.shown["ceiling"] = methods.ceiling(drawers[own[-1]][0], shop, windows)
 
 
 def choosers_of(cabinet: Cabinet, design: PersonaliseDesign, notes: list[str]) -> list[Space]:
@@ -324,7 +327,7 @@ def all_metrics(
                 best = -np.fmax.reduce(-values, axis=1) if least else np.fmax.reduce(values, axis=1)
                 found |= _of(f"{name}/{measure}-best", best, people, seed)
         found |= _of(f"{name}/sharpness", scores["sharpness"].mean(axis=1) / limits.real_sharpness, people, seed)
-        if name.removesuffix(CHOSEN) in DRAWING:
+        if name.removesuffix(CHOSEN) in answers.drawing:
             losses = lost(answers.seen[name], scores, windows, limits, space)
             found |= _of(f"{name}/losses", losses.mean(axis=1), people, seed)
             for space_name in spaces:
@@ -349,9 +352,13 @@ def differences(answers: Answers, people: Sequence[int], seed: int) -> dict[str,
     for space in spaces_of(answers):
         best = max(shops, key=lambda name: float(scores[name][space].mean()), default=None)
         pairs = [("sft", "untrained"), ("grpo", "sft"), ("grpo", "untrained")]
-        more = [f"{name}{CHOSEN}" for name in DRAWING]
-        pairs += [(f"{name}{CHOSEN}", name) for name in DRAWING] + [(more[1], more[0]), (more[2], more[1])]
-        pairs += [(name, other) for name in (*DRAWING, *more) for other in (best, "random") if other is not None]
+        more = [f"{name}{CHOSEN}" for name in answers.drawing]
+        pairs += [*zip(more, answers.drawing, strict=True)]
+        pairs += [(f"{name}{CHOSEN}", f"{other}{CHOSEN}") for name, other in pairs[:2]]
+        pairs += [(name, other) for name in answers.drawing if name not in DRAWING for other in ("sft", "untrained")]
+        pairs += [
+            (name, other) for name in (*answers.drawing, *more) for other in (best, "random") if other is not None
+        ]
         for name, other in pairs:
             if name not in scores or other not in scores:
                 continue
@@ -435,7 +442,7 @@ def _is_pair(name: str, answers: Answers) -> bool:
     head = name.split("/")[0]
     if head in answers.shown:
         return False
-    return head.endswith("-shuffled") or any(head.startswith(f"{method}-") for method in DRAWING)
+    return head.endswith("-shuffled") or any(head.startswith(f"{method}-") for method in answers.drawing)
 
 
 def _shown(metric: Metric | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ FEW_PEOPLE = 1000
 PARTS = 8
 """Histories that are drawn for at a time."""
 DRAWING = ("untrained", "sft", "grpo")
+OTHERS = ("random", "ceiling", "hub", "retrieve", "classifier")
+"""What else rows and differences are named after."""
 CHOSEN = "-chosen"
 """Of more pictures that were drawn those that fit the history best, by encoders that do not judge."""
 Drawers = Mapping[str, tuple[Janus, Seen]]
@@ -164,7 +167,10 @@ def ceiling(janus: Janus, collection: Collection, windows: Sequence[Window]) -> 
 def open_drawers(
     home: Path | None, base: str, device: str | None, notes: list[str], wanted: Sequence[str] = DRAWING
 ) -> dict[str, tuple[Janus, Seen]]:
-    """The network as it comes, and what was trained for it, in the home or shipped; what is missing is noted."""
+    """The network as it comes, and what was trained for it, in the home or shipped; what is missing is noted.
+
+    `NAME=FOLDER` is what was trained elsewhere: for another domain, or with histories read in another way.
+    """
     found: dict[str, tuple[Janus, Seen]] = {}
     if "untrained" in wanted:
         try:
@@ -172,22 +178,28 @@ def open_drawers(
         except PalateError as error:
             notes.append(f"untrained, sft and grpo are not measured: {error}")
             return found
-    for kind in ("sft", "grpo"):
+    for kind in DRAWING[1:]:
         place = trained_folder(home, base, kind) if kind in wanted else None
         if place is not None:
             janus, trained = adapters.open_trained(place, device=device)
             found[kind] = janus, trained.seen
         elif kind in wanted:
             notes.append(f"{kind} is not measured: nothing was trained for {base} in the home, and nothing ships")
+    for name, _, folder in (one.partition("=") for one in wanted if "=" in one):
+        janus, trained = adapters.open_trained(Path(folder).expanduser(), device=device)
+        found[name] = janus, trained.seen
     return found
 
 
 def known_drawers(names: Sequence[str] | None) -> tuple[str, ...]:
-    """By their names, in their order; all where none is named."""
+    """By their names, in their order, then those of other folders; all of the home's where none is named."""
     for name in names or ():
-        if name not in DRAWING:
-            raise PalateError("unknown_method", f"'{name}' draws nothing", hint=f"one of {', '.join(DRAWING)}")
-    return tuple(name for name in DRAWING if not names or name in names)
+        head, is_folder, _ = name.partition("=")
+        if (head in DRAWING) == bool(is_folder) or not re.fullmatch("[a-z0-9]+", head) or head in OTHERS:
+            said = f"'{name}' draws nothing"
+            raise PalateError("unknown_method", said, hint=f"one of {', '.join(DRAWING)}, or NAME=FOLDER")
+    elsewhere = {name.partition("=")[0]: name for name in names or () if "=" in name}
+    return (*(name for name in DRAWING if not names or name in names), *elsewhere.values())
 
 
 def drawn_by(drawers: Drawers) -> dict[str, list[dict[str, Any]]]:

@@ -152,7 +152,7 @@ def evaluate_planted(
     hub = ByHub.learned(known, eyes.pool, eyes.own, draw, design.of) if draw is not None and eyes.pool else None
     tastes_asked = [own[at] for at in asked]
     shares, shown = all_shares(classifier, shop, eyes, drawers, hub, asked, tastes_asked, design, progress)
-    metrics = metrics_of(shares, own, asked, design.seed)
+    metrics = metrics_of(shares, own, asked, tuple(drawers), design.seed)
     metrics |= collapse(shown, eyes, shop, known, asked, design.seed)
     metrics |= accuracies(classifier, new, shop, design.seed)
     report = Report(
@@ -322,7 +322,9 @@ def others_of(tastes: Sequence[Taste]) -> list[int]:
     return found
 
 
-def metrics_of(shares: Any, own: Sequence[Taste], asked: Sequence[int], seed: int) -> dict[str, Metric]:
+def metrics_of(
+    shares: Any, own: Sequence[Taste], asked: Sequence[int], drawing: Sequence[str], seed: int
+) -> dict[str, Metric]:
     """People are cases; those of one taste are a cluster.
 
     The better of the two retrievals is found on the very people that it is compared on: to its advantage, not to ours.
@@ -337,7 +339,7 @@ def metrics_of(shares: Any, own: Sequence[Taste], asked: Sequence[int], seed: in
         for kind in sorted(set(kinds)):
             found[f"{name}/share-{kind}"] = bootstrap(by_length[LENGTHS[0]][kinds == kind], seed=seed)
     best = max((name for name in RETRIEVED if name in shares), key=lambda name: float(shares[name][LENGTHS[0]].mean()))
-    for name in (METHOD, *DRAWING, *(f"{name}{CHOSEN}" for name in DRAWING)):
+    for name in (METHOD, *drawing, *(f"{name}{CHOSEN}" for name in drawing)):
         for other in (best, RETRIEVED[0], f"{name}{SWAPPED}", *DRAWING[:2], name.removesuffix(CHOSEN)):
             if name in shares and other in shares and other != name:
                 a, b = shares[name][LENGTHS[0]], shares[other][LENGTHS[0]]
