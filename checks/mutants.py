@@ -264,13 +264,14 @@ def processor_time(process: int) -> float:
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
-def chosen(meeting: set[str], others: set[str], seconds: dict[str, float]) -> list[str]:
+def chosen(own: str, meeting: set[str], others: set[str], seconds: dict[str, float]) -> list[str]:
     """A minute of tests: those that meet a line before others, those beside the store before those of what is built on
-    it, and of each the quickest first."""
+    it, those of its `own` folder before its neighbours', and of each the quickest first."""
     spent, some = 0.0, list[str]()
 
-    def rank(name: str) -> tuple[bool, bool, float, str]:
-        return name not in meeting, Path(name).parts[1] in BUILT_ON_IT, seconds.get(name, MOST_SECONDS), name
+    def rank(name: str) -> tuple[bool, bool, bool, float, str]:
+        folder = Path(name).parts[1]
+        return name not in meeting, folder in BUILT_ON_IT, folder != own, seconds.get(name, MOST_SECONDS), name
 
     for name in sorted(meeting | others, key=rank):
         spent += seconds.get(name, MOST_SECONDS)
@@ -322,9 +323,8 @@ def tests_of(known: dict[str, Any], shown: str, line: int, *, at_import: bool) -
     met = known["met"].get(shown, {})
     failed, meeting = set(known["failed"]), set(met.get(str(line), []))
     all_of_it = {name for some in met.values() for name in some}
-    return chosen(
-        (all_of_it if at_import else meeting) - failed, (all_of_it if meeting else set()) - failed, known["seconds"]
-    )
+    surely, perhaps = (all_of_it if at_import else meeting), (all_of_it if meeting else set[str]())
+    return chosen(Path(shown).parent.name, surely - failed, perhaps - failed, known["seconds"])
 
 
 def try_one(known: dict[str, Any], path: Path, number: int, told: Path, *, warm: bool) -> dict[str, Any]:

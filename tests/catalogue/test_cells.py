@@ -166,6 +166,16 @@ def test_without_either_doubt_much_is_dismissed_and_what_is_found_has_its_own_sc
         )
 
 
+def test_of_all_that_there_are_each_has_its_own_score() -> None:
+    vectors, bias = styles(300)
+    q, w = questions(vectors, 5)
+    index = CellIndex.build(vectors, bias, config=CellConfig(cells=20, leading=4, first=1))
+    found, scores = index.search(q, 300, weights=w)
+    truth, exact = exact_search(vectors, bias, q, w, 300)
+    assert (np.sort(found) == np.sort(truth)).all()
+    np.testing.assert_allclose(scores, exact, rtol=1e-4, atol=1e-4)
+
+
 def test_rows_that_are_scored_in_parts_have_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors, bias = styles(3000)
     q, w = questions(vectors)

@@ -89,16 +89,17 @@ def test_every_kind_of_fault_is_planted_where_it_says() -> None:
 
 
 def test_a_test_that_meets_a_line_is_among_those_that_run_and_the_slow_come_last() -> None:
-    found = mutants()
-    slow, quick, unknown, above = (
-        f"tests/{name}" for name in ("grow/slow", "grow/quick", "grow/unknown", "serve/above")
+    chosen = mutants().chosen
+    slow, quick, unknown, above, own = (
+        f"tests/{name}" for name in ("grow/slow", "grow/quick", "grow/unknown", "serve/above", "people/own")
     )
-    seconds = {slow: 59.0, quick: 0.1, above: 0.2}
-    assert found.chosen({slow, quick, unknown}, set(), seconds) == [quick, slow]
-    assert found.chosen({above, quick}, set(), seconds) == [quick, above]
-    assert found.chosen({above}, {quick, above}, seconds) == [above, quick]  # who meets the line before who does not
-    assert found.chosen({slow}, set(), {slow: 1000.0}) == [slow]
-    assert json.dumps(found.chosen(set(), set(), {})) == "[]"
+    seconds = {slow: 59.0, quick: 0.1, above: 0.2, own: 0.5}
+    assert chosen("people", {slow, quick, unknown}, set(), seconds) == [quick, slow]
+    assert chosen("people", {above, quick}, set(), seconds) == [quick, above]
+    assert chosen("people", {quick, own}, set(), seconds) == [own, quick]
+    assert chosen("people", {above}, {quick, above}, seconds) == [above, quick]  # who meets the line comes first
+    assert chosen("people", {slow}, set(), {slow: 1000.0}) == [slow]
+    assert json.dumps(chosen("people", set(), set(), {})) == "[]"
 
 
 def test_a_function_is_given_its_fault_where_it_is_imported_already() -> None:

@@ -41,7 +41,9 @@ def test_a_line_that_was_tampered_with_shows(tmp_path: Path, harm: str) -> None:
     else:
         lines[1] = "{"
     path.write_text("\n".join(lines) + "\n")
-    assert Audit(tmp_path).read(0, 10)[2] is False
+    entries, _, whole = Audit(tmp_path).read(0, 10)
+    assert whole is False
+    assert (Entry(0.0, None, "unreadable", 0, "") in entries) is (harm == "unreadable")
 
 
 def test_a_home_where_nothing_happened_has_an_empty_log(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_all_of_it_and_nothing_of_anybody_else(home: Home) -> None:
     with zipfile.ZipFile(archive) as opened:
         files = {name: opened.read(name) for name in opened.namelist()}
     archive.unlink()
+    assert files["person.json"].decode().startswith('{\n  "id": "ada",\n')  # to be read by people too
     told = {name.removesuffix(".json"): json.loads(data) for name, data in files.items() if name.endswith(".json")}
     assert told["person"] == {"id": "ada", "name": "ada", "role": "member", "weights": None}
     assert [(one["kind"], one["sequence"]) for one in told["choices"]] == [("like", 1)]
