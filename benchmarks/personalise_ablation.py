@@ -1,6 +1,7 @@
 """What each reward does alone, what is lost without it, what weights and twice the steps change: a GRPO run a row.
 
     python benchmarks/personalise_ablation.py --data DIR --sft FOLDER [--only alone,without] [--steps 8] [--out DIR]
+    python benchmarks/personalise_ablation.py --data DIR --sft FOLDER --only twice --plot docs/papers/twice.svg
 
 All runs begin from the same SFT with the same histories and seeds, and none is stopped, so that what a reward leads to
 is seen. A row says how its own rewards, what no reward used, the diversity and the spread within groups moved between
@@ -17,11 +18,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from palate.personalise.curves import draw_curves
+
 DEFAULTS = ("cts-history", "cis-history", "dis-history", "cts-future", "cis-future", "aesthetics")
 """Those that count where nothing is said (`palate.personalise.rewards.RewardConfig`)."""
 ALONE = (*DEFAULTS, "lpips-history", "ssim-history", "profile", "diversity", "listening")
 HACKED = "cis-history=1,lpips-history=1"
 """Rewards under which everybody's pictures became alike after a few steps."""
+PLOTTED = {"reward_std": "spread", "unseen": "unseen, z", "diversity": "diversity"}
+"""Of the log, over the steps; the first is of every step, the others of the looks."""
 SWEPT = (0.25, 1.0, 4.0)
 LONGER = {
     "plain": (HACKED, ()),
@@ -56,6 +61,18 @@ def moved(log: Path) -> dict[str, Any]:
     found |= {"sharpness": round(last["raw/sharpness"] / max(first["raw/sharpness"], 1e-9), 3)}
     found |= {"spread": [round(row["reward_std"], 3) for row in (steps[0], steps[-1])], "best_step": best["best_step"]}
     return found | {"kl": round(float(steps[-1]["kl"]), 4), "alarm": last.get("alarm", "")}
+
+
+def plot(out: Path, names: list[str], target: Path) -> None:
+    """A row of charts a run: the spread of its rewards, what no reward used, how unlike a history's pictures are."""
+    rows: list[dict[str, Any]] = []
+    for name in names:
+        logged = [json.loads(line) for line in (out / name / "log.jsonl").read_text().splitlines()]
+        for key, title in PLOTTED.items():
+            shown = f"{name.rpartition('/')[2]}: {title}"
+            rows += [{"step": row["step"], shown: row[key]} for row in logged if key in row]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draw_curves(rows, target)
 
 
 def run(given: argparse.Namespace, name: str, rewards: str, steps: int, settings: tuple[str, ...]) -> dict[str, Any]:
@@ -93,14 +110,19 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--hub", default="")
     parser.add_argument("--out", type=Path, default=Path(".cache/personalise-ablation"))
+    parser.add_argument("--plot", type=Path, help="An SVG of every run that is done.")
     given = parser.parse_args()
     if given.sft is None or (given.data is None and not given.planted):
         print(json.dumps({"benchmark": "personalise ablation", "skipped": "needs --sft, and --data or --planted"}))
         return
+    done = []
     for name, (rewards, steps, settings) in runs(given.steps).items():
         if name.partition("/")[0] in given.only.split(","):
             told = run(given, name, rewards, steps, settings)
             print(json.dumps({"benchmark": "personalise ablation", **told}), flush=True)
+            done += [] if "failed" in told else [name]
+    if given.plot is not None and done:
+        plot(given.out, done, given.plot)
 
 
 if __name__ == "__main__":
