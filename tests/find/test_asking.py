@@ -183,6 +183,8 @@ def test_another_encoder_is_refused(studio: Studio) -> None:
         ({"prompt": None}, "nothing_asked"),
         ({"prompt": "a", "by": "magic"}, "unknown_method"),
         ({"prompt": "a", "weights": "1,2"}, "weights_invalid"),
+        ({"prompt": "a", "weights": "1,1e308,0"}, "weights_invalid"),
+        ({"prompt": "a", "weights": (1.0, float("nan"), 0.0)}, "weights_invalid"),
         ({"prompt": "a", "safe": "very"}, "unknown_level"),
         ({"prompt": "a", "by": "style"}, "no_pictures"),
         ({"prompt": None, "pictures": ["nowhere.png"]}, "unknown_picture"),

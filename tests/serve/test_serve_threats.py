@@ -195,6 +195,8 @@ RAW = (
     b"",
     b"null",
     b'{"prompt":"a","weights":{"clip":Infinity,"mcos":1,"popularity":1}}',
+    b'{"prompt":"a","weights":{"clip":1e308,"mcos":1,"popularity":1}}',
+    b'{"prompt":"a","weights":{"clip":0,"mcos":0,"popularity":0}}',
 )
 
 

@@ -30,6 +30,8 @@ class Weights(NamedTuple):
 
 
 GEMREC_WEIGHTS = Weights(1.0, 0.8, 0.2)
+HEAVIEST = 1e6
+"""Of a weight: only what they are to one another says anything, and sums of far more overflow."""
 
 
 def unit(vectors: ArrayLike) -> Floats:
@@ -129,10 +131,10 @@ def parse_weights(written: str | tuple[float, ...] | list[float] | Any) -> Weigh
         numbers = [float(part) for part in parts]
     except (TypeError, ValueError):
         numbers = []
-    if len(numbers) != 3 or not np.isfinite(numbers).all() or not any(numbers):
+    if len(numbers) != 3 or not any(numbers) or not all(abs(number) <= HEAVIEST for number in numbers):
         raise PalateError(
             "weights_invalid",
-            f"weights are three numbers, not all zero, not {written!r}",
+            f"weights are three numbers of at most {HEAVIEST:,.0f}, not all zero, not {written!r}",
             about="weights",
             hint="such as 1,.8,.2 for clip, mcos, popularity",
         )

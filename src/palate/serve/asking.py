@@ -16,7 +16,7 @@ from palate.errors import PalateError
 from palate.find.asking import learn_from
 from palate.find.filters import Filters
 from palate.find.requirement import Asked
-from palate.find.scores import Weights
+from palate.find.scores import Weights, parse_weights
 from palate.people import holdings, persons
 from palate.people.gate import Principal, unknown
 from palate.people.persons import OWNER
@@ -56,9 +56,7 @@ def own_person(principal: Principal, said: str | None) -> str | None:
 def weights_for(here: Serving, principal: Principal, given: shapes.Weights | None) -> Weights:
     """What was asked for, else what this person's choices taught, else the home's."""
     if given is not None:
-        if not (given.clip or given.mcos or given.popularity):
-            raise PalateError("weights_invalid", "not all weights can be zero", about="weights")
-        return Weights(given.clip, given.mcos, given.popularity)
+        return parse_weights((given.clip, given.mcos, given.popularity))
     return Weights(*(_learned(here, principal.person) or here.studio.settings.weights))
 
 
