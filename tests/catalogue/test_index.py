@@ -73,6 +73,8 @@ def test_a_graph_guided_by_the_first_coordinates_scores_with_all() -> None:
     bias = -0.5 * (vectors**2).sum(axis=1)
     config = GraphConfig(dimensions=6)
     index = VectorIndex.build([str(i) for i in range(2000)], vectors, bias, exact=False, config=config)
+    assert index.graph is not None
+    assert index.graph.ndim == 6 + 1  # and the penalty of all of them
     positions, scores = index.search(vectors[:20], 5)
     assert (positions[:, 0] == np.arange(20)).mean() > 0.9
     assert scores[:, 0] == pytest.approx(-bias[:20], rel=1e-4)

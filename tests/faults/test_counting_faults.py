@@ -102,6 +102,15 @@ def test_a_test_that_meets_a_line_is_among_those_that_run_and_the_slow_come_last
     assert json.dumps(chosen("people", set(), set(), {})) == "[]"
 
 
+def test_a_test_that_imports_a_file_meets_what_is_run_at_its_import() -> None:
+    found = mutants()
+    here, other = "tests/catalogue/test_values_on_paper.py::one", "tests/people/test_people.py::another"
+    known = {"met": {}, "failed": [], "seconds": {here: 0.1, other: 0.1}}
+    cells = "src/palate/catalogue/cells.py"
+    assert found.tests_of(known, cells, 45, at_import=True) == [here]
+    assert found.tests_of(known, cells, 45, at_import=False) == []
+
+
 def test_a_function_is_given_its_fault_where_it_is_imported_already() -> None:
     found = mutants()
     path = found.ROOT / "src" / "palate" / "people" / "gate.py"
