@@ -139,13 +139,17 @@ def test_where_nobody_chose_anything_it_says_so(world: World) -> None:
 
 
 def test_new_pictures_are_drawn_as_a_job_and_are_ones_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def drawn(studio: Studio, person: str, *, count: int, seed: int, errand: str) -> Any:
+    asked = []
+
+    def drawn(studio: Studio, person: str, *, by: str | None, count: int, seed: int, errand: str) -> Any:
+        asked.append(by)
         blob = studio.home.blobs.put(png_of(seed))
         with studio.home.write() as connection:
             picture_rows.put(connection, [Picture(blob, 8, 8, "PNG", 10, "ok", owned=True)])
             picture_rows.put_drawings(connection, [Drawing(f"d{errand}", blob, "drawn", (), tool="palate personalise")])
             holdings.hold(connection, person, errand, [f"d{errand}"])
-        return type("Drawn", (), {"pictures": ({"id": blob},), "warnings": ("only 1 is known",)})()
+        said = {"warnings": ("only 1 is known",), "because": ("topic: cats",)}
+        return type("Drawn", (), {"pictures": ({"id": blob},), **said})()
 
     monkeypatch.setattr(Studio, "personalise", drawn)
     one, other = world.browser(world.person("A")), world.browser(world.person("B"))
@@ -155,6 +159,11 @@ def test_new_pictures_are_drawn_as_a_job_and_are_ones_own(world: World, monkeypa
     assert (done["state"], done["kind"], len(done["pictures"])) == ("done", "personalise", 1)
     assert one.get(f"/api/v1/media/{done['pictures'][0]}").status_code == 200
     assert other.get(f"/api/v1/media/{done['pictures'][0]}").status_code == 404
+    for by in ("hub", "janus"):
+        more = one.post("/api/v1/personalise", json={"count": 1, "seed": 4, "by": by})
+        assert world.wait(one, more.json()["id"])["state"] == "done"
+    assert asked == [None, "hub", "pocket"]
+    assert one.post("/api/v1/personalise", json={"by": "/etc/passwd"}).status_code == 422
 
 
 def png_of(seed: int) -> bytes:

@@ -201,9 +201,10 @@ class PaintedFor:
 
     pictures: tuple[dict[str, str], ...]
     warnings: tuple[str, ...] = ("painted without a network",)
+    because: tuple[str, ...] = ()
 
 
-def painted_for(studio: Studio, person: str, *, count: int, seed: int, errand: str) -> PaintedFor:
+def painted_for(studio: Studio, person: str, *, by: str | None, count: int, seed: int, errand: str) -> PaintedFor:
     """New pictures in the words and the manner of what was liked last; a network would need weights."""
     with studio.home.read() as connection:
         liked = choices.liked_pictures(connection, person)
@@ -222,7 +223,8 @@ def painted_for(studio: Studio, person: str, *, count: int, seed: int, errand: s
         picture_rows.put(connection, rows)
         picture_rows.put_drawings(connection, drawings)
         holdings.hold(connection, person, errand, [drawing.id for drawing in drawings])
-    return PaintedFor(tuple({"id": id} for id in ids))
+    because = (known[0].credits[0].name,) if by == "hub" else ()
+    return PaintedFor(tuple({"id": id} for id in ids), because=because)
 
 
 def use_painters(patch: pytest.MonkeyPatch, pause: float = 0.15) -> None:

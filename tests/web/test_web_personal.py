@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,16 @@ def test_new_pictures_are_drawn_from_what_one_liked_and_wait_for_one(opened: Ope
     expect(page.get_by_role("button", name="I like it: New picture 2")).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(page.get_by_role("button", name="New picture 4", exact=True)).to_be_visible()
+
+
+def test_the_models_here_draw_on_a_hunch_which_is_told(opened: Open, service: Served) -> None:
+    page = opened("/for-you")
+    liked(page, service, "pastel")
+    page.get_by_label("Drawn by").select_option("The models here, on a hunch")
+    with page.expect_request("**/api/v1/personalise") as asked:
+        page.get_by_role("button", name=re.compile("Draw four for me|Four others")).click()
+    assert (asked.value.post_data_json or {}) == {"count": 4, "by": "hub"}
+    expect(page.get_by_text("it seems to be about pastel", exact=False)).to_be_visible(timeout=30_000)
 
 
 def test_a_taste_is_shown_edited_paused_and_begun_anew(opened: Open, service: Served, tmp_path: Path) -> None:

@@ -300,6 +300,8 @@ export const words = {
     fresh: "Drawn for you",
     freshText: "New pictures straight from what you liked last, without words in between.",
     freshOne: (number: number) => `New picture ${number}`,
+    by: "Drawn by",
+    bys: { "": "As set for this home", janus: "A network that learned from histories", hub: "The models here, on a hunch" } as Record<string, string>,
     draw: "Draw four for me",
     drawAgain: "Four others",
     drawing: "Drawing …",

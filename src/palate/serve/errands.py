@@ -351,15 +351,23 @@ class Errands:
 
     def _personalise(self, errand: Errand) -> None:
         """From what the person liked straight to pictures; the network draws all of them at once."""
-        told = self._told.of(errand.id)
+        from palate.personalise.drawing import janus_of
+
+        told, by = self._told.of(errand.id), errand.plan.get("by")
         drawn = self.studio.personalise(
-            errand.person, count=errand.plan["count"], seed=errand.plan["seed"], errand=errand.id
+            errand.person,
+            by=janus_of(self.studio.home.folder) if by == "janus" else by,
+            count=errand.plan["count"],
+            seed=errand.plan["seed"],
+            errand=errand.id,
         )
         self._encode()
         self.shelf.forget_own(errand.person)
         for picture in drawn.pictures:
             told.tell("picture", {"id": picture["id"]})
-        self._progress(errand, "; ".join(drawn.warnings) or "drawn", len(drawn.pictures), len(drawn.pictures))
+        said = [f"it seems to be about {', '.join(drawn.because)}"] if drawn.because else []
+        text = "; ".join([*said, *drawn.warnings]) or "drawn"
+        self._progress(errand, text, len(drawn.pictures), len(drawn.pictures))
 
     def writer(self) -> PromptWriter:
         """Opened when the first conversation needs it, and kept."""

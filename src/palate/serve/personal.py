@@ -120,5 +120,6 @@ def _pictures(here: Serving, library: Library, principal: Principal, found: Rank
 def personalise(body: tastes.Personalise, here: Here, principal: DrawingRight) -> shapes.Job:
     """New pictures straight from what this person liked; listen to the job's events."""
     seed = secrets.randbelow(2**31) if body.seed is None else body.seed
-    errand = here.errands.add(principal.person, "personalise", {"count": body.count, "seed": seed}, body.count)
+    plan = {"count": body.count, "seed": seed, "by": body.by}
+    errand = here.errands.add(principal.person, "personalise", plan, body.count)
     return job_of(here, errand)

@@ -139,6 +139,8 @@ class Personalise(Shape):
     count: Annotated[int, Field(ge=1, le=16)] = 4
     seed: Annotated[int, Field(ge=0, le=2**31)] | None = None
     """Any where none is said."""
+    by: Literal["janus", "hub"] | None = None
+    """A network that draws straight from pictures, or this home's own models; as the home is set where none is said."""
 
 
 # -- talking -----------------------------------------------------------------------------------------------------

@@ -1870,6 +1870,8 @@ export interface components {
         };
         /** Personalise */
         Personalise: {
+            /** By */
+            by?: ("janus" | "hub") | null;
             /**
              * Count
              * @default 4

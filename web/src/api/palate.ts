@@ -115,7 +115,8 @@ export const pauseTaste = (): Promise<Taste> => post("/taste/pause");
 export const resumeTaste = (): Promise<Taste> => post("/taste/resume");
 export const resetTaste = (): Promise<Taste> => post("/taste/reset");
 export const recommend = (of: "pictures" | "models"): Promise<ForYou> => get("/recommend", { of });
-export const personalise = (count: number): Promise<Job> => post("/personalise", { count });
+export type DrawnBy = NonNullable<Shapes["Personalise"]["by"]>;
+export const personalise = (count: number, by: DrawnBy | null): Promise<Job> => post("/personalise", { count, by });
 
 // -- talking --
 export const say = (said: string, talk: string | null): Promise<Shapes["Said"]> => post("/converse", talk ? { said, talk } : { said });
