@@ -43,7 +43,7 @@ from palate.specify.encoding import space_of
 from palate.specify.executors import Batch, draw_batch
 from palate.specify.ordering import able_models, wanted_settings, with_full_hashes
 
-DRAWN = 32
+TRIED = 32
 """Pictures that are drawn for a person, of which the best few are shown, where several come at once."""
 HANDS = 4
 """Models that draw for one person, where it is not they who matter."""
@@ -127,7 +127,7 @@ def for_history(
     draw: Callable[[Sequence[Wish]], list[bytes]],
     *,
     count: int = 4,
-    of: int = DRAWN,
+    of: int = TRIED,
     seed: int = 0,
 ) -> tuple[list[Hunch], list[tuple[Wish, bytes]]]:
     """What is believed of somebody whose history has these vectors, and `count` of `of` pictures drawn on it."""
@@ -165,7 +165,7 @@ def personalise(
     models, everything = repertoire_models(home, settings)
     names = {model.id: model.name for model in everything}
     repertoire = repertoire_of(home, space_of(encoder), set(models))
-    many = max(of or (DRAWN if draws_quickly(models.values(), everything, settings.device) else count), count)
+    many = max(of or (TRIED if draws_quickly(models.values(), everything, settings.device) else count), count)
     held, shown = for_history(
         repertoire, liked, encoder.encode_pictures, hand_of(home, settings), count=count, of=many, seed=seed
     )
