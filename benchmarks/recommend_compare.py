@@ -14,7 +14,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -29,7 +28,7 @@ from palate.evaluate.recommending import new_wishes, trial_of
 from palate.evaluate.report import Metric
 from palate.importers.interactions import Split, read_interactions
 from palate.metrics import recommending as measures
-from palate.recommend.methods import Method, chosen
+from palate.recommend.methods import Method, chosen, shortened
 
 PACKAGES = {
     "cornac": ["cornac==3.0.1", "torch==2.13.0"],
@@ -136,20 +135,13 @@ def theirs(
 
 def alike(method: Method, given: argparse.Namespace) -> tuple[Method, list[dict[str, Any]], str]:
     """Ours and theirs with as many settings, epochs and choices that are read; and the folder for ours."""
-    tried, folder = THEIRS[given.library][method.name][: given.tries], "ours"
-    more: dict[str, Any] = {} if given.epochs is None else {"epochs": given.epochs}
-    if given.tries is not None:
-        folder += f"-{given.tries}"
+    tried = [dict(shortened(one, given.epochs)) for one in THEIRS[given.library][method.name][: given.tries]]
+    folder = "ours" if given.tries is None else f"ours-{given.tries}"
     if method.sequential and given.longest != 50:
         tried = [{**settings, "MAX_ITEM_LIST_LENGTH": given.longest} for settings in tried]
-        more["longest"], folder = given.longest, f"{folder}-longest-{given.longest}"
-    method = replace(method, tried=tuple(capped(settings, more) for settings in method.tried))
-    return method, [capped(settings, {} if method.sequential else more) for settings in tried], folder
-
-
-def capped(settings: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with more of them; epochs only where it learns in epochs."""
-    return {**settings, **{key: value for key, value in more.items() if key != "epochs" or "epochs" in settings}}
+        method = replace(method, tried=tuple({**settings, "longest": given.longest} for settings in method.tried))
+        folder = f"{folder}-longest-{given.longest}"
+    return method, tried, folder
 
 
 def told_with(metric: Metric) -> list[float]:
@@ -178,7 +170,7 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     digest = told(split, out / "split.npz")
     python = environment(given.library, given.env or given.out / f"{given.library}-env")
-    for method in chosen(given.methods, given.tries):
+    for method in chosen(given.methods, given.tries, given.epochs):
         if method.name not in THEIRS[given.library]:
             print(json.dumps({"benchmark": "recommend compare", "method": method.name, "theirs": "has none"}))
             continue

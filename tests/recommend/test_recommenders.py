@@ -104,3 +104,9 @@ def test_methods_are_asked_for_by_name() -> None:
     assert chosen("all") == list(METHODS.values())
     with pytest.raises(PalateError, match="nearest"):
         chosen("ease,nearest")
+
+
+def test_no_method_learns_for_more_epochs_than_it_is_given() -> None:
+    short, closed = chosen("autorec,ease", 1, 5)
+    assert (short.tried[0]["epochs"], closed.tried) == (5, METHODS["ease"].tried[:1])
+    assert chosen("autorec", 1, 1000)[0].tried == METHODS["autorec"].tried[:1]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from recommend_world import ITEMS, checkerboard
+import pytest
+from recommend_world import checkerboard
 
 from palate.evaluate.recommending import tuned
 from palate.importers.interactions import last_two_out
@@ -77,11 +78,28 @@ def test_tuning_says_how_many_epochs_were_enough() -> None:
 
 
 def test_long_sequences_teach_in_parts_that_tell_of_each_choice_once() -> None:
-    parts = [part.tolist() for part in parts_of(np.arange(8), 3)]
+    parts = [part.tolist() for part in parts_of(np.arange(8), 3, 3)]
     assert parts == [[4, 5, 6, 7], [1, 2, 3, 4], [0, 1]]
-    assert [part.tolist() for part in parts_of(np.array([7]), 3)] == [[7]]
-    told = [item for part in SASRec(longest=5).lessons([np.arange(ITEMS)]) for item in part[1:]]
-    assert sorted(told) == list(range(1, ITEMS))
+    assert [part.tolist() for part in parts_of(np.array([7]), 3, 3)] == [[7]]
+
+
+def test_windows_overlap_so_that_what_is_told_has_more_before_it() -> None:
+    parts = [part.tolist() for part in parts_of(np.arange(8), 3, 2)]
+    assert parts == [[4, 5, 6, 7], [2, 3, 4, 5], [0, 1, 2, 3], [0, 1]]
+    assert [part.tolist() for part in parts_of(np.arange(3), 3, 2)] == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("length", [2, 4, 5, 6, 7, 11, 16])
+@pytest.mark.parametrize("fresh", [0.2, 0.5, 1.0])
+def test_whatever_the_overlap_each_choice_is_told_of_once(length: int, fresh: float) -> None:
+    reader = SASRec(longest=5, fresh=fresh)
+    lessons = reader.lessons([np.arange(length)])
+    ids = reader.padded(lessons, min(length, 6))
+    at = reader.told(ids[:, :-1])
+    told = ids[:, 1:][at] - 1
+    assert sorted(told.tolist()) == list(range(1, length))
+    read = (ids[:, :-1] != 0).cumsum(1)[at]
+    assert (read >= told.clamp_max(6 - reader.told_of)).all()
 
 
 def test_tiger_cuts_each_sequence_several_times_an_epoch() -> None:

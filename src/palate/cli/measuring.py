@@ -103,6 +103,9 @@ def evaluate_recommend(
     tries: Annotated[
         int | None, typer.Option("--tries", min=1, help="At most so many settings of each method are tried; else all.")
     ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="At most so many of each method that learns in epochs.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the intervals.")] = 0,
     content: Annotated[
         Path | None, typer.Option("--content", help="An .npz of text, pictures and words of the items, with their ids.")
@@ -119,7 +122,7 @@ def evaluate_recommend(
 
     answer = measure(
         data,
-        chosen(methods, tries),
+        chosen(methods, tries, epochs),
         seed=seed,
         out=out or run_folder("recommend"),
         content=content,

@@ -50,7 +50,7 @@ class ContrastVAE(SASRec):
         length = min(self.longest, max(len(history) for history in histories) - 1) + 1
         ids = self.padded(histories, length)
         before, after = ids[:, :-1], ids[:, 1:]
-        told = before != 0
+        told = self.told(before)
         beta = self.most * min(1.0, 2 * self.progress)
         total, ends = torch.zeros(()), []
         for _ in range(2):

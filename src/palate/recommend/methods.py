@@ -181,8 +181,8 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def chosen(names: str, tries: int | None = None) -> list[Method]:
-    """`all`, or names with commas between; each with its first `tries` settings, or all of them."""
+def chosen(names: str, tries: int | None = None, epochs: int | None = None) -> list[Method]:
+    """`all`, or names with commas between; each with its first `tries` settings, of at most so many epochs, or all."""
     if names == "all":
         names = ",".join(METHODS)
     asked = [name.strip() for name in names.split(",") if name.strip()]
@@ -191,4 +191,14 @@ def chosen(names: str, tries: int | None = None) -> list[Method]:
         raise PalateError(
             "unknown_method", f"there is no method '{', '.join(unknown)}'", hint=f"one of {', '.join(METHODS)}"
         )
-    return [replace(METHODS[name], tried=METHODS[name].tried[:tries]) for name in asked]
+    return [
+        replace(METHODS[name], tried=tuple(shortened(settings, epochs) for settings in METHODS[name].tried[:tries]))
+        for name in asked
+    ]
+
+
+def shortened(settings: Mapping[str, Any], epochs: int | None) -> Mapping[str, Any]:
+    """The settings with at most so many epochs; what does not learn in epochs, and what has parts, stays as it is."""
+    if epochs is None or "epochs" not in settings:
+        return settings
+    return {**settings, "epochs": min(epochs, settings["epochs"])}

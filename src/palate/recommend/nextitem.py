@@ -31,6 +31,8 @@ class NextItem(Learned):
     width: int = 64
     longest: int = 50
     dropped: float = 0.2
+    fresh: float = 1.0
+    """The share of a whole window that it tells of. What it has in common with the one after it is only read there."""
 
     @abstractmethod
     def states(self, ids: torch.Tensor) -> torch.Tensor:
@@ -41,7 +43,13 @@ class NextItem(Learned):
 
     def lessons(self, histories: Histories) -> Histories:
         """Sequences longer than are read at once teach in parts, so that each choice is told of once an epoch."""
-        return [part for history in histories for part in parts_of(history, self.longest) if self.teaches(part)]
+        parts = (part for history in histories for part in parts_of(history, self.longest, self.told_of))
+        return [part for part in parts if self.teaches(part)]
+
+    @property
+    def told_of(self) -> int:
+        """So many choices a whole window tells of, its last."""
+        return max(1, round(self.fresh * self.longest))
 
     def order(self, lessons: Histories, draw: np.random.Generator) -> Items:
         """By chance, but a batch's sequences are about as long, so that little of it is padding."""
@@ -71,9 +79,18 @@ class NextItem(Learned):
         length = min(self.longest, max(len(history) for history in histories) - 1) + 1
         ids = self.padded(histories, length)
         before, after = ids[:, :-1], ids[:, 1:]
-        told = before != 0
+        told = self.told(before)
         scores = self.states(before)[told] @ self.network["items_in"].weight[1:].T
         return cross_entropy(scores, after[told] - 1)
+
+    def told(self, before: torch.Tensor) -> torch.Tensor:
+        """At which places the next item is told: where one is known, and no other window tells of it. (b, t)"""
+        import torch
+
+        whole = (before[:, :1] != 0) & (before.shape[1] == self.longest)
+        fresh = torch.arange(before.shape[1]) >= before.shape[1] - self.told_of
+        told: torch.Tensor = (before != 0) & (fresh | ~whole)
+        return told
 
     def answer(self, histories: Histories) -> torch.Tensor:
         length = min(self.longest, max(1, *(len(history) for history in histories)))
@@ -82,7 +99,10 @@ class NextItem(Learned):
         return scores
 
 
-def parts_of(history: Items, longest: int) -> list[Items]:
-    """Windows of `longest` + 1 choices, counted from the end; each ends with the choice that the next begins with."""
-    ends = range(len(history), 1, -longest)
-    return [history[max(0, end - longest - 1) : end] for end in ends] or [history]
+def parts_of(history: Items, longest: int, told: int) -> list[Items]:
+    """Windows of `longest` + 1 choices, counted from the end; each whole one tells of its last `told`.
+
+    The first is shorter and tells of all that are left, so that each choice but the very first is told of once.
+    """
+    parts = [history[max(0, end - longest - 1) : end] for end in range(len(history), 1, -told)]
+    return parts[: sum(len(part) > longest for part in parts) + 1] or [history]

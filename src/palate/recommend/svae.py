@@ -43,7 +43,7 @@ class SVAE(GRU4Rec):
 
         length = min(self.longest, max(len(history) for history in histories) - 1) + 1
         ids = self.padded(histories, length)
-        told = ids[:, :-1] != 0
+        told = self.told(ids[:, :-1])
         latent, divergence = self.latents(super().states(ids[:, :-1])[told])
         chances = (self.network["decoder"](latent) @ self.network["items_in"].weight[1:].T).log_softmax(-1)
         later = torch.nn.functional.pad(ids[:, 1:], (0, self.ahead - 1))
