@@ -110,19 +110,18 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--hub", default="")
     parser.add_argument("--out", type=Path, default=Path(".cache/personalise-ablation"))
-    parser.add_argument("--plot", type=Path, help="An SVG of every run that is done.")
+    parser.add_argument("--plot", type=Path, help="Run nothing: an SVG of the runs that are done.")
     given = parser.parse_args()
     if given.sft is None or (given.data is None and not given.planted):
         print(json.dumps({"benchmark": "personalise ablation", "skipped": "needs --sft, and --data or --planted"}))
         return
-    done = []
-    for name, (rewards, steps, settings) in runs(given.steps).items():
-        if name.partition("/")[0] in given.only.split(","):
-            told = run(given, name, rewards, steps, settings)
-            print(json.dumps({"benchmark": "personalise ablation", **told}), flush=True)
-            done += [] if "failed" in told else [name]
-    if given.plot is not None and done:
-        plot(given.out, done, given.plot)
+    asked = {name: one for name, one in runs(given.steps).items() if name.partition("/")[0] in given.only.split(",")}
+    if given.plot is not None:
+        plot(given.out, [name for name in asked if (given.out / name / "row.json").exists()], given.plot)
+        return
+    for name, (rewards, steps, settings) in asked.items():
+        told = run(given, name, rewards, steps, settings)
+        print(json.dumps({"benchmark": "personalise ablation", **told}), flush=True)
 
 
 if __name__ == "__main__":
