@@ -69,7 +69,7 @@ def plot(out: Path, names: list[str], target: Path) -> None:
     for name in names:
         logged = [json.loads(line) for line in (out / name / "log.jsonl").read_text().splitlines()]
         for key, title in PLOTTED.items():
-            shown = f"{name.rpartition('/')[2]}: {title}"
+            shown = f"{name.replace('without/', 'no ').rpartition('/')[2]}: {title}"
             rows += [{"step": row["step"], shown: row[key]} for row in logged if key in row]
     target.parent.mkdir(parents=True, exist_ok=True)
     draw_curves(rows, target)
