@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--planted", action="store_true")
     parser.add_argument("--sft", type=Path)
-    parser.add_argument("--only", default="alone,without,weight,twice")
+    parser.add_argument("--only", default="alone,without,weight,twice", help="Groups, or single rows.")
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--histories", type=int, default=6)
     parser.add_argument("--windows", type=int, default=12)
@@ -115,7 +115,8 @@ def main() -> None:
     if given.sft is None or (given.data is None and not given.planted):
         print(json.dumps({"benchmark": "personalise ablation", "skipped": "needs --sft, and --data or --planted"}))
         return
-    asked = {name: one for name, one in runs(given.steps).items() if name.partition("/")[0] in given.only.split(",")}
+    only = set(given.only.split(","))
+    asked = {name: one for name, one in runs(given.steps).items() if {name, name.partition("/")[0]} & only}
     if given.plot is not None:
         plot(given.out, [name for name in asked if (given.out / name / "row.json").exists()], given.plot)
         return
