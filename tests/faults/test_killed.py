@@ -66,12 +66,13 @@ def test_killed_at_random_times(
     wanted, home = undisturbed(how_many), tmp_path / "home"
     shutil.copytree(tiny_hub / "home", home)
     command = specify(home, prompts(tiny_hub, how_many))
-    chance, kills = random.Random(7), 0
+    chance, kills, before = random.Random(7), 0, 0
     while kills < KILLS[how_many]:
         status = kill_once(warm, command, home, chance)
         if status == 0:  # on a slow machine more is drawn between two kills: this home is done, and another begins
+            assert kills > before, "nothing was killed in this home"
             assert what_it_holds(home) == wanted
-            home = tmp_path / f"home-{kills}"
+            home, before = tmp_path / f"home-{kills}", kills
             shutil.copytree(tiny_hub / "home", home)
             command = specify(home, prompts(tiny_hub, how_many))
             continue
