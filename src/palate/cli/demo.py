@@ -92,7 +92,7 @@ def _told(opened: Studio, report: Path, *, loud: bool) -> dict[str, Any]:
     for at, turn in enumerate(turns, 1):
         say(f"turn {at}: picked '{turn['prompt']}', {turn['worth']:+.2f} to them")
 
-    whose = f"who liked {PICTURES} pictures of {maker['name']}"
+    whose = f"who liked {PICTURES} pictures of {maker['name']}, is made up and is forgotten again"
     say(f"\n$ palate personalise --person {VISITOR} --hub {POCKET}    # {whose}")
     liked, new = _personalised(opened, maker["id"])
     say(f"{len(new)} new pictures, from no words at all" if new else "the pocket Janus is not in this build")
